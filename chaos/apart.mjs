@@ -3,14 +3,50 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { withDatabase } from '../tools/shop/books-read.mjs';
-import { CARDS, faultyPayments, harmDone, PAYMENTS, repair, slowInventory } from './faulty.mjs';
+import {
+  cardOf,
+  CARDS,
+  faultyPayments,
+  harmDone,
+  PAYMENTS,
+  repair,
+  slowInventory,
+} from './faulty.mjs';
 import { SilentProxy } from './silent-proxy.mjs';
+
+/** @import { Rows } from '../tools/shop/books-read.mjs' */
+/** @import { Customers } from './client.mjs' */
+/** @import { Death, Done, Planned, Until } from './record.mjs' */
+/** @import { Shop } from './shop.mjs' */
+
+/**
+ * What a fault of one message or connection needs.
+ * @typedef {object} Hands
+ * @property {Shop} shop
+ * @property {Customers} customers
+ * @property {SilentProxy} [proxy] where a connection falls silent
+ * @property {Until} until
+ * @property {(sql: string) => Promise<number>} count
+ */
+
+/**
+ * A dead letter as it is kept.
+ * @typedef {object} DeadLetter
+ * @property {string} queue
+ * @property {string} id
+ * @property {string | null} error
+ * @property {string | null} cause
+ * @property {number} attempts
+ * @property {string | null} failure
+ * @property {string} body
+ */
 
 /**
  * Until the message of a faulty handler must be a dead letter. One that hangs: two deliveries of 10
  * s (its timeout and the grace; none is tried again at once) and a retry after 1 s, and room for a
  * slow machine. The others: ten deliveries, each with a lease that must run out, and a launcher that
  * waits longer from crash to crash.
+ * @type {Readonly<Record<string, number>>}
  */
 const DEAD_WITHIN_MS = { F20: 90_000, F21: 300_000, F22: 300_000 };
 const PATIENCE = 90_000;
@@ -19,7 +55,10 @@ const BEHIND_PROXY = 'inventory-1';
 
 /**
  * Before the shop starts: the faulty build of payments; a network to inventory's database that can
- * fall silent. @returns { proxy? }
+ * fall silent.
+ * @param {Shop} shop
+ * @param {readonly string[]} faults
+ * @returns {Promise<{ proxy?: SilentProxy }>}
  */
 export async function prepareApart(shop, faults) {
   if (faults.some((id) => id in CARDS))
@@ -36,13 +75,18 @@ export async function prepareApart(shop, faults) {
 /**
  * Places one order whose handler does harm and waits until its message is a dead letter; then
  * repairs the build and replays the message.
+ * @param {Hands} hands
+ * @param {Planned} event
+ * @param {number} milliseconds
+ * @returns {Promise<Done & { times: number, after: number }>}
  */
 export async function poison({ shop, customers, until }, { fault }, milliseconds) {
-  const card = CARDS[fault];
+  const card = cardOf(fault);
   const from = Date.now();
   const order = await customers.placeOne(card);
+  if (order === undefined) throw new Error(`the order with the card ${card} was refused`);
   const died = await until(
-    Math.max(milliseconds, DEAD_WITHIN_MS[fault]),
+    Math.max(milliseconds, DEAD_WITHIN_MS[fault] ?? 0),
     async () => (await deathsOf(shop, order)).length > 0,
     500,
   );
@@ -71,8 +115,23 @@ export async function poison({ shop, customers, until }, { fault }, milliseconds
 
 const DEATHS = `select q.name as queue, d.id::text, d.error, d.cause, d.attempts, d.failure, convert_from(d.body, 'UTF8') as body from parley.dead d join parley.queue q on q.id = d.queue`;
 
+/** @param {Rows} rows */
+function readDeadLetters(rows) {
+  /** @type {Promise<DeadLetter[]>} */
+  const found = rows(DEATHS);
+  return found;
+}
+
+/**
+ * Those of one order; none while the database cannot be asked.
+ * @param {Shop} shop
+ * @param {string} orderId
+ * @returns {Promise<Death[]>}
+ */
 async function deathsOf(shop, orderId) {
-  const rows = await withDatabase(shop.run(), (query) => query(DEATHS)).catch(() => []);
+  const run = shop.run();
+  if (!run) return [];
+  const rows = await withDatabase(run, readDeadLetters).catch(() => []);
   return rows
     .filter(({ body }) => body.includes(orderId))
     .map(({ body: _, attempts, ...death }) => ({ ...death, orderId, deliveries: attempts }));
@@ -81,6 +140,9 @@ async function deathsOf(shop, orderId) {
 /**
  * Replays as an operator does. Resolves with the command's message if it still fails after some
  * tries, which it needs because the processes have only just started.
+ * @param {Shop} shop
+ * @param {readonly Death[]} deaths
+ * @param {Until} until
  */
 async function replay(shop, deaths, until) {
   const names = deaths.map(({ queue, id }) => `${queue.split('.')[0]}/${id}`);
@@ -92,6 +154,7 @@ async function replay(shop, deaths, until) {
     '--reason',
     'the build is sound again',
   ];
+  /** @type {string | undefined} */
   let why;
   const asked = () =>
     promisify(execFile)(process.execPath, command, { cwd: shop.dir }).then(
@@ -105,9 +168,12 @@ async function replay(shop, deaths, until) {
 /**
  * Lets the open connections of one process to PostgreSQL fall silent while its handlers have
  * transactions open. Its twin and new connections work.
+ * @param {Hands} hands
+ * @param {number} milliseconds
  */
-export async function silence({ proxy, until, query }, milliseconds) {
-  const caught = await until(PATIENCE, async () => (await query(HALF_DONE))[0].count > 0, 20);
+export async function silence({ proxy, until, count }, milliseconds) {
+  if (!proxy) throw new Error('there is no network that can fall silent');
+  const caught = await until(PATIENCE, async () => (await count(HALF_DONE)) > 0, 20);
   const from = Date.now();
   const connections = proxy.hush();
   await sleep(milliseconds);

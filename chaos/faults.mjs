@@ -6,38 +6,93 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { tryKill, isAlive, isSame } from '../tools/dev/process-tree.mjs';
 import { poison, silence } from './apart.mjs';
 import { rubbish } from './hostile.mjs';
-import { FAULTS, QUEUES, serviceOf, sparedBy } from './schedule.mjs';
+import { faultOf, QUEUES, serviceOf, sparedBy } from './schedule.mjs';
 import { faketime, setSkew, skewedBy } from './skewed-clock.mjs';
+
+/** @import { QueryResultRow } from 'pg' */
+/** @import { Hands } from './apart.mjs' */
+/** @import { Customers } from './client.mjs' */
+/** @import { Done, Gap, Phase, Planned } from './record.mjs' */
+/** @import { Shop } from './shop.mjs' */
+/** @import { SilentProxy } from './silent-proxy.mjs' */
+
+/**
+ * Who has which leases.
+ * @typedef {object} Holders
+ * @property {{ queue: number, lane: string, token: string, until: string }[]} lanes
+ * @property {{ sub: number, part: number, epoch: string }[]} partitions
+ */
 
 /** Longest wait for a process, on a busy machine. */
 const PATIENCE = 90_000;
 const HOUR = 3600;
 const IGNORANT_FOR = 20_000;
 
-/** Has a method per fault. `afterStart` is called after a cold start. */
+/** Has a method per fault. */
 export class Harm {
-  /** Processes that F01 leaves alone at the moment. */
+  /**
+   * Processes that F01 leaves alone at the moment.
+   * @type {readonly string[]}
+   */
   #spared = [];
+  /** @type {Promise<unknown>} */
   #turn = Promise.resolve();
+  /** @type {Readonly<Record<string, (event: Planned, milliseconds: number) => Promise<Done>>>} */
+  #faults = {
+    F01: (event) => this.F01(event),
+    F02: (event) => this.F02(event),
+    F03: (event, milliseconds) => this.F03(event, milliseconds),
+    F05: (_, milliseconds) => silence(this.#hands, milliseconds),
+    F08: () => this.F08(),
+    F12: (event) => this.F12(event),
+    F14: (_, milliseconds) => this.F14(milliseconds),
+    F16: (event) => this.F16(event),
+    F17: () => this.F17(),
+    F20: (event, milliseconds) => poison(this.#hands, event, milliseconds),
+    F21: (event, milliseconds) => poison(this.#hands, event, milliseconds),
+    F22: (event, milliseconds) => poison(this.#hands, event, milliseconds),
+  };
 
+  /**
+   * @param {object} options
+   * @param {Shop} options.shop
+   * @param {Customers} options.customers
+   * @param {() => Promise<unknown>} options.afterStart called after a cold start
+   * @param {SilentProxy} [options.proxy]
+   */
   constructor({ shop, customers, afterStart, proxy }) {
-    Object.assign(this, { shop, customers, afterStart, proxy });
+    this.shop = shop;
+    this.customers = customers;
+    this.afterStart = afterStart;
+    this.proxy = proxy;
   }
 
   /**
    * Faults with an end run one after the other, also when one of them took longer than planned.
+   * @param {Planned} event
    */
   do(event) {
-    if (event.until === undefined) return this[event.fault](event);
+    if (event.until === undefined) return this.#perform(event, 0);
     const turn = this.#turn.then(() => this.#take(event));
     this.#turn = turn.catch(() => undefined);
     return turn;
   }
 
+  /**
+   * @param {Planned} event
+   * @param {number} milliseconds
+   */
+  async #perform(event, milliseconds) {
+    const fault = this.#faults[event.fault];
+    if (!fault) throw new Error(`there is no fault "${event.fault}"`);
+    return fault(event, milliseconds);
+  }
+
+  /** @param {Planned} event */
   async #take(event) {
     this.#spared = sparedBy(event);
     try {
-      return await this[event.fault](event, FAULTS[event.fault].seconds * 1000);
+      return await this.#perform(event, (faultOf(event.fault).seconds ?? 0) * 1000);
     } finally {
       this.#spared = [];
     }
@@ -46,8 +101,9 @@ export class Harm {
   /**
    * A process that handles commands is killed while its service holds some, if that is soon: else
    * most would be idle when they are killed.
+   * @param {Planned} event
    */
-  async F01({ victim }) {
+  async F01({ victim = '' }) {
     if (QUEUES.includes(serviceOf(victim)))
       await this.#until(2000, () => this.#holds(serviceOf(victim)), 20);
     if (this.#spared.includes(victim)) return { victim, bit: false, why: 'it was spared' };
@@ -55,17 +111,22 @@ export class Harm {
     return { victim, pid, bit: pid !== undefined };
   }
 
-  /** Ends the processes of a service one after the other, those of several services at once. */
-  async F02({ gaps }) {
-    const services = [...new Set(gaps.map(({ victims }) => serviceOf(victims[0])))];
-    const chains = services.map((service) =>
-      gaps.filter(({ victims }) => serviceOf(victims[0]) === service),
-    );
+  /**
+   * Ends the processes of a service one after the other, those of several services at once.
+   * @param {Planned} event
+   */
+  async F02({ gaps = [] }) {
+    /** @param {Gap} gap */
+    const serviceAt = ({ victims: [first = ''] }) => serviceOf(first);
+    const services = [...new Set(gaps.map(serviceAt))];
+    const chains = services.map((service) => gaps.filter((gap) => serviceAt(gap) === service));
     const ends = await Promise.all(chains.map((chain) => this.#endEach(chain)));
     return { gaps: ends.flat(), bit: ends.flat().every((gap) => gap.bit) };
   }
 
+  /** @param {readonly Gap[]} chain */
   async #endEach(chain) {
+    /** @type {Gap[]} */
     const done = [];
     for (const gap of chain) done.push({ ...gap, ...(await this.#endAt(gap)) });
     return done;
@@ -74,6 +135,8 @@ export class Harm {
   /**
    * Starts the victims again with the fail point. It had its effect when one of them ended without
    * being killed by this run.
+   * @param {Gap} gap
+   * @returns {Promise<Pick<Gap, 'pid' | 'bit'>>}
    */
   async #endAt({ point, victims, pass }) {
     for (const until = Date.now() + PATIENCE; Date.now() < until;) {
@@ -89,7 +152,7 @@ export class Harm {
       const [first] = ended();
       for (const name of victims) this.shop.forgetEnvironmentOnce(name);
       for (const [n, one] of those.entries())
-        if (one && isSame(one)) this.shop.signal(victims[n], 'SIGKILL'); // or it would end later
+        if (one && isSame(one)) this.shop.signal(victims[n] ?? '', 'SIGKILL'); // or it would end later
       if (first) return { pid: first.pid, bit: true };
     }
     return { bit: false };
@@ -98,8 +161,10 @@ export class Harm {
   /**
    * In a rush with slow payments. Processes are stopped at work: an idle one would have nothing to
    * write late.
+   * @param {Planned} event
+   * @param {number} milliseconds
    */
-  async F03({ victims }, milliseconds) {
+  async F03({ victims = [] }, milliseconds) {
     await this.#provider({ delayMs: 1500 });
     this.customers.haste = 6;
     await this.#until(PATIENCE / 3, async () => (await this.#holders()).lanes.length >= 6, 100); // on a slow machine: or as many as there are by then
@@ -116,12 +181,9 @@ export class Harm {
       this.#goOn(victims);
       await this.#provider({ delayMs: 0 });
       const refused = () =>
-        victims.flatMap((name, n) => lateWrites(this.shop.logFrom(name, places[n])));
+        victims.flatMap((name, n) => lateWrites(this.shop.logFrom(name, places[n] ?? 0)));
       const accepted = () =>
-        this.#query('select count(*)::int as count from chaos.late_write').then(
-          ([{ count }]) => count,
-          () => 0,
-        );
+        this.#count('select count(*)::int as count from chaos.late_write').catch(() => 0);
       await this.#until(IGNORANT_FOR, async () => refused().length + (await accepted()) > 0, 250);
       await goOnLearning();
       const late = { refused: refused().length, example: refused()[0], accepted: await accepted() };
@@ -141,12 +203,14 @@ export class Harm {
   /**
    * Stops the processes, if possible while a transaction of the read model is open. Resolves with
    * whether it was. Payments is stopped while it asks the provider.
+   * @param {readonly string[]} victims
    */
   async #stopAtWork(victims) {
     const stop = async () => {
       for (const name of victims) this.shop.signal(name, 'SIGSTOP');
       await sleep(300);
-      const [{ caught }] = await this.#query(LEFT_OPEN);
+      /** @type {{ caught: boolean }} */
+      const { caught } = await this.#row(LEFT_OPEN);
       if (!caught) this.#goOn(victims);
       return caught;
     };
@@ -159,9 +223,10 @@ export class Harm {
    * Most processes that go on learn that their leases are lost before they write anything, and drop
    * their work. The fence is for the others. So this delays the answer about the leases until after
    * the work. Resolves with a function that ends the delay.
+   * @param {readonly string[]} victims
    */
   async #keepIgnorant(victims) {
-    const client = new pg.Client({ connectionString: this.shop.run().databaseUrl });
+    const client = new pg.Client({ connectionString: this.shop.launched().databaseUrl });
     client.on('error', () => undefined);
     await client.connect();
     await client.query('begin');
@@ -172,16 +237,18 @@ export class Harm {
     return () => client.end();
   }
 
+  /** @param {readonly string[]} victims */
   #goOn(victims) {
     for (const name of victims) this.shop.signal(name, 'SIGCONT');
   }
 
   async F08() {
-    const { postgresPid } = this.shop.run();
+    const { postgresPid } = this.shop.launched();
     tryKill(postgresPid, 'SIGKILL');
-    const again = () =>
-      ![undefined, postgresPid].includes(this.shop.run()?.postgresPid) &&
-      isAlive(this.shop.run().postgresPid);
+    const again = () => {
+      const now = this.shop.run()?.postgresPid;
+      return now !== undefined && now !== postgresPid && isAlive(now);
+    };
     const bit = await this.#until(PATIENCE, again, 100);
     return {
       postgresPid,
@@ -191,21 +258,25 @@ export class Harm {
     };
   }
 
-  /** One process has another time of day than its twin and the database. */
-  async F12({ victims: [victim], hours }) {
+  /**
+   * One process has another time of day than its twin and the database.
+   * @param {Planned} event
+   */
+  async F12({ victims: [victim = ''] = [], hours: [first = 0, second = 0] = [] }) {
+    const library = faketime();
+    if (!library) throw new Error('libfaketime is not installed');
     const file = path.join(this.shop.dir, `${victim}.skew`);
     setSkew(file, 0);
-    this.shop.setEnvironment(victim, skewedBy(file, faketime()));
+    this.shop.setEnvironment(victim, skewedBy(file, library));
     const before = this.shop.signal(victim, 'SIGKILL');
     try {
       const back = () => this.shop.run()?.instances[victim];
-      await this.#until(PATIENCE, () => back()?.ready && back().pid !== before, 200);
+      await this.#until(PATIENCE, () => back()?.ready === true && back()?.pid !== before, 200);
+      /** @type {Phase[]} */
       const phases = [];
-      for (const off of [hours[0], 0, hours[1], 0])
-        phases.push(await this.#skewed(victim, file, off));
-      const [{ count: said }] = await this.#query(SAID_AT_ANOTHER_TIME, [
-        new Date(this.customers.since),
-      ]);
+      for (const off of [first, 0, second, 0]) phases.push(await this.#skewed(victim, file, off));
+      const since = new Date(this.customers.since);
+      const said = await this.#count(SAID_AT_ANOTHER_TIME, [since]);
       return {
         victim,
         phases,
@@ -221,13 +292,19 @@ export class Harm {
   /**
    * `seen`: by how many hours the clock of the process is off, as its answers say. `worked`: number
    * of messages it handled and calls it answered meanwhile.
+   * @param {string} victim
+   * @param {string} file
+   * @param {number} off
+   * @returns {Promise<Phase>}
    */
   async #skewed(victim, file, off) {
-    const { operationsUrl: url } = this.shop.run().instances[victim];
+    const url = this.shop.launched().instances[victim]?.operationsUrl;
+    if (!url) throw new Error(`${victim} does not run`);
     setSkew(file, off * HOUR);
     const seen = () =>
       fetch(`${url}/health/live`, { signal: AbortSignal.timeout(3000) }).then(
-        ({ headers }) => Math.round((Date.parse(headers.get('date')) - Date.now()) / 1000 / HOUR),
+        ({ headers }) =>
+          Math.round((Date.parse(headers.get('date') ?? '') - Date.now()) / 1000 / HOUR),
         () => undefined,
       );
     await this.#until(PATIENCE, async () => (await seen()) === off, 200);
@@ -237,7 +314,8 @@ export class Harm {
     return { off, seen: await seen(), worked: (await workOf(url)) - before };
   }
 
-  async F14(_, milliseconds) {
+  /** @param {number} milliseconds */
+  async F14(milliseconds) {
     await this.#until(PATIENCE, () => this.customers.pace() >= this.customers.rate / 2, 500); // customers who wait for an answer order nothing more
     await this.#provider({ delayMs: 1000 });
     const usual = this.customers.pace(); // in this very run, on this machine
@@ -260,7 +338,10 @@ export class Harm {
     };
   }
 
-  /** For the faults of one message or connection. */
+  /**
+   * For the faults of one message or connection.
+   * @returns {Hands}
+   */
   get #hands() {
     const { shop, customers, proxy } = this;
     return {
@@ -268,27 +349,12 @@ export class Harm {
       customers,
       proxy,
       until: (milliseconds, isSo, every) => this.#until(milliseconds, isSo, every),
-      query: (sql) => this.#query(sql),
+      count: (sql) => this.#count(sql),
     };
   }
 
-  F05(_, milliseconds) {
-    return silence(this.#hands, milliseconds);
-  }
-
-  F20(event, milliseconds) {
-    return poison(this.#hands, event, milliseconds);
-  }
-
-  F21(event, milliseconds) {
-    return poison(this.#hands, event, milliseconds);
-  }
-
-  F22(event, milliseconds) {
-    return poison(this.#hands, event, milliseconds);
-  }
-
-  async F16({ queue, sort }) {
+  /** @param {Planned} event */
+  async F16({ queue = '', sort = 0 }) {
     const id = randomUUID();
     const [headers, body] = rubbish(sort);
     const sent = await this.#query(
@@ -317,15 +383,17 @@ export class Harm {
     await this.#provider({ delayMs: 0, down: false });
   }
 
+  /** @type {Hands['until']} */
   async #until(milliseconds, isSo, every) {
     for (const until = Date.now() + milliseconds; Date.now() < until; await sleep(every))
       if (await isSo()) return true;
     return false;
   }
 
+  /** @param {{ delayMs: number, down?: boolean }} body */
   async #provider(body) {
     const ask = () =>
-      fetch(`${this.shop.run().providerUrl}/admin`, {
+      fetch(`${this.shop.launched().providerUrl}/admin`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(body),
@@ -336,21 +404,24 @@ export class Harm {
       .catch(() => undefined);
   }
 
-  async #open() {
-    const [{ count }] = await this.#query(
+  #open() {
+    return this.#count(
       'select count(*)::int from orders.order_view where finished_at is null',
-    ).catch(() => [{ count: 0 }]);
-    return count;
+    ).catch(() => 0);
   }
 
+  /** @param {string} service */
   async #holds(service) {
-    const [{ held }] = await this.#query(
+    /** @type {Promise<{ held: boolean }>} */
+    const asked = this.#row(
       `select exists (select from parley.lane l join parley.queue q on q.id = l.queue where q.name = $1 and l.token <> 0) held`,
       [service],
-    ).catch(() => [{ held: true }]);
+    );
+    const { held } = await asked.catch(() => ({ held: true }));
     return held;
   }
 
+  /** @returns {Promise<Holders>} */
   async #holders() {
     return {
       lanes: await this.#query(
@@ -362,9 +433,38 @@ export class Harm {
     };
   }
 
+  /**
+   * @param {string} sql
+   * @param {unknown[]} [values]
+   * @returns {Promise<number>} its column `count`
+   */
+  async #count(sql, values) {
+    return Number((await this.#row(sql, values))['count']);
+  }
+
+  /**
+   * The first row.
+   * @template {QueryResultRow} T
+   * @param {string} sql
+   * @param {unknown[]} [values]
+   * @returns {Promise<T>}
+   */
+  async #row(sql, values) {
+    /** @type {T[]} */
+    const [row] = await this.#query(sql, values);
+    if (!row) throw new Error(`no row: ${sql}`);
+    return row;
+  }
+
+  /**
+   * @template {QueryResultRow} T
+   * @param {string} sql
+   * @param {unknown[]} [values]
+   * @returns {Promise<T[]>}
+   */
   async #query(sql, values) {
     const client = new pg.Client({
-      connectionString: this.shop.run().databaseUrl,
+      connectionString: this.shop.launched().databaseUrl,
       connectionTimeoutMillis: 5000,
     });
     client.on('error', () => undefined); // a killed server: the query fails, too
@@ -391,14 +491,21 @@ const SAID_AT_ANOTHER_TIME = `select count(*)::int as count from orders.order_vi
 const LEFT_OPEN = `select exists (select from pg_stat_activity where usename = 'orders' and state = 'idle in transaction' and query ~ '(from|update) order_view'
   and state_change < clock_timestamp() - interval '250 ms') as caught`;
 
-/** Writes of a process that stood still which were refused when it went on. */
+/**
+ * Writes of a process that stood still which were refused when it went on.
+ * @param {string} log
+ * @returns {string[]}
+ */
 const lateWrites = (log) =>
   log
     .split('\n')
     .filter((line) => line.includes('after its lease was lost'))
     .map((line) => JSON.parse(line).message);
 
-/** Messages handled and calls answered so far, by the metrics of the process. */
+/**
+ * Messages handled and calls answered so far, by the metrics of the process.
+ * @param {string} url
+ */
 async function workOf(url) {
   const text = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(5000) }).then(
     (response) => response.text(),
@@ -413,13 +520,17 @@ async function workOf(url) {
  * Counts leases that another process got while their holder stood still. Partitions count their
  * holders. Lanes that were neither finished nor renewed between the first two looks belonged to the
  * stopped process.
+ * @param {Holders} first
+ * @param {Holders} second
+ * @param {Holders} third
  */
 function takenOver(first, second, third) {
+  /** @param {Holders} looks */
   const held = (looks) =>
     new Map(
       looks.lanes.map(({ queue, lane, token, until }) => [`${queue}/${lane}`, `${token} ${until}`]),
     );
-  const [before, between, after] = [first, second, third].map(held);
+  const [before, between, after] = [held(first), held(second), held(third)];
   const epochs = new Map(third.partitions.map(({ sub, part, epoch }) => [`${sub}/${part}`, epoch]));
   return {
     lanes: [...before].filter(

@@ -11,6 +11,13 @@ export const PAYMENTS = ['payments-1', 'payments-2'];
  */
 export const CARDS = { F20: 'tok_hangs', F21: 'tok_exits', F22: 'tok_blocks' };
 
+/** @param {string} fault */
+export function cardOf(fault) {
+  const card = CARDS[fault];
+  if (!card) throw new Error(`${fault} has no card`);
+  return card;
+}
+
 export const FAULTY_EDITS = [
   {
     file: 'libs/parley/transports/postgres/src/queue/queue-consumer.ts',

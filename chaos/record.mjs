@@ -79,6 +79,15 @@
  * @property {boolean} [replayed]
  */
 
+/**
+ * Whether it came true in so many milliseconds; asked again and again, with so many between.
+ * @callback Until
+ * @param {number} milliseconds
+ * @param {() => boolean | Promise<boolean>} isSo
+ * @param {number} every
+ * @returns {Promise<boolean>}
+ */
+
 /** @typedef {Omit<Planned, 'victim'> & Done & { planned?: number }} Fault */
 
 /**

@@ -18,20 +18,31 @@ import { faketime } from './skewed-clock.mjs';
 import { readSinks, rest } from './sinks.mjs';
 import { withDatabase } from '../tools/shop/books-read.mjs';
 import { readJson } from '../tools/shop/http-json.mjs';
+import { messageOf } from '../tools/terminal/errors.mjs';
+
+/** @import { ChaosOptions } from './options.mjs' */
+/** @import { Finding, Planned } from './record.mjs' */
 
 process.chdir(path.dirname(import.meta.dirname));
 
 const CUSTOMERS_PATIENCE = 60_000;
 /** Once all is at rest, followers of orders ask again within 10 s. */
 const FOLLOWERS_PATIENCE = 45_000;
+/** @param {string} text */
 const say = (text) => console.log(text);
 
-/** Starts each fault at its time, without waiting for the one before: some take long. */
+/**
+ * Starts each fault at its time, without waiting for the one before: some take long.
+ * @param {readonly Planned[]} schedule
+ * @param {number} seconds
+ * @param {Harm} harm
+ * @param {History} faults
+ */
 async function harmOnSchedule(schedule, seconds, harm, faults) {
   const began = Date.now();
   const under = schedule.map(async (event) => {
     await sleep(event.at * 1000);
-    const done = await harm.do(event).catch((error) => ({ bit: false, error: error.message }));
+    const done = await harm.do(event).catch((error) => ({ bit: false, error: messageOf(error) }));
     faults.add({ ...event, at: Date.now(), planned: event.at, ...done });
     if (event.until)
       say(
@@ -41,16 +52,22 @@ async function harmOnSchedule(schedule, seconds, harm, faults) {
   await Promise.all([sleep(seconds * 1000), ...under]);
 }
 
+/**
+ * @param {ChaosOptions} options
+ * @param {string} folder
+ * @param {Shop} shop
+ */
 async function experiment(options, folder, shop) {
   const history = new History(path.join(folder, 'history.jsonl'));
   const faults = new History(path.join(folder, 'faults.jsonl'));
   const schedule = scheduleOf(options);
-  const afterStart = () => withDatabase(shop.run(), (query) => query(NOTES));
+  const afterStart = () => withDatabase(shop.launched(), (query) => query(NOTES));
   const prepared = await prepareApart(shop, options.faults);
   await shop.start();
   await afterStart();
   say('The shop is ready; orders come in.');
-  const { gatewayUrl } = shop.run();
+  const { gatewayUrl } = shop.launched();
+  if (!gatewayUrl) throw new Error('The shop runs without its gateway.');
   const { products } = await readJson(`${gatewayUrl}/products`);
   const customers = new Customers({
     ...options,
@@ -65,7 +82,7 @@ async function experiment(options, folder, shop) {
   await harm.heal();
   say('Healed.');
   const [found] = await Promise.all([
-    customers.end(CUSTOMERS_PATIENCE).then(() => rest(shop.run(), options.within * 1000, say)),
+    customers.end(CUSTOMERS_PATIENCE).then(() => rest(shop.launched(), options.within * 1000, say)),
     ordering,
   ]);
   await customers.seenTheEnd(FOLLOWERS_PATIENCE);
@@ -74,12 +91,16 @@ async function experiment(options, folder, shop) {
     path.join(folder, 'run.json'),
     JSON.stringify({ options: { seed, seconds, faults: ids, rate, within, planted }, rest: found }),
   );
-  fs.writeFileSync(path.join(folder, 'sinks.json'), JSON.stringify(await readSinks(shop.run())));
+  fs.writeFileSync(
+    path.join(folder, 'sinks.json'),
+    JSON.stringify(await readSinks(shop.launched())),
+  );
   history.close();
   faults.close();
   return check(readRecord(folder));
 }
 
+/** @param {ChaosOptions} options */
 async function perform(options) {
   const folder =
     options.record ??
@@ -95,6 +116,7 @@ async function perform(options) {
       ...(options.faults.some((id) => id in APART) ? FAULTY_EDITS : []),
     ],
   });
+  /** @type {Promise<void> | undefined} */
   let stopping;
   const stop = () => (stopping ??= shop.stop().finally(() => shop.remove(folder)));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
@@ -113,11 +135,13 @@ async function perform(options) {
 /**
  * A run with a plant is good if the judge names one of its invariants and every fault had its
  * effect.
+ * @param {readonly Finding[]} findings
+ * @param {string} [planted]
  */
 function verdictOf(findings, planted) {
   const broken = findings.filter(({ ok }) => !ok).map(({ id }) => id);
   if (!planted) return { good: broken.length === 0, broken };
-  const found = broken.filter((id) => PLANTS[planted].finds.includes(id));
+  const found = broken.filter((id) => PLANTS[planted]?.finds.includes(id));
   const good = found.length > 0 && !broken.includes('bit');
   say(
     good
@@ -127,7 +151,10 @@ function verdictOf(findings, planted) {
   return { good, broken, found };
 }
 
-/** @throws Mistake before time is spent on a run that could not count */
+/**
+ * @param {ChaosOptions} options
+ * @throws Mistake before time is spent on a run that could not count
+ */
 function refuseToStart({ schedule, faults }) {
   if (!schedule && faults.includes('F12') && !faketime())
     throw new Mistake(
@@ -135,6 +162,7 @@ function refuseToStart({ schedule, faults }) {
     );
 }
 
+/** @param {ChaosOptions} options */
 async function one(options) {
   say(`Seed ${options.seed}:\n${scheduleOf(options).map(described).join('\n')}\n`);
   if (options.schedule) return true;
