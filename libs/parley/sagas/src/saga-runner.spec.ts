@@ -366,6 +366,26 @@ describe('a timeout', () => {
     expect(await timeouts.takeDue()).toBe(1_000);
   });
 
+  it('is told of while the store does not answer which one is due', async () => {
+    const { deliver, timeouts, clock, store, runs } = system();
+    await deliver(TripRequested, { tripId, city: 'Rome' });
+    await clock.advance('2m');
+    store.claim = () => new Promise(() => undefined);
+    const taking = expect(timeouts.takeDue()).rejects.toThrow('timeout of 30000 ms');
+    await clock.advance('31s');
+    expect(runs.overdue()).toMatchObject([
+      {
+        kind: 'event',
+        contract: 'sagas',
+        subscription: 'trips.sagas',
+        id: '',
+        handler: 'the timeout ""',
+      },
+    ]);
+    await clock.advance('4s');
+    await taking;
+  });
+
   it('is taken, too, where unfinished steps are not counted', async () => {
     const { deliver, timeouts, clock, sent } = system({ counts: false });
     await deliver(TripRequested, { tripId, city: 'Rome' });
