@@ -58,7 +58,7 @@ const MUTATED = {
     'delivery/suspects': [],
     'handler-runs': [],
     outage: [],
-    publisher: [],
+    publisher: ['publisher', 'transactions'],
     'parked-lane-cache': [],
     'log-throttle': [],
     'in-flight': [],
