@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { PayloadProcessor } from '../payload/payload-processor';
 import type { OutgoingMessage } from '../message/message';
 import { Publisher } from './publisher';
-import { PartlyPublishedError } from '../ports/publish-errors';
+import { PartlyPublishedError, UnpublishedError } from '../ports/publish-errors';
 import type { Store } from '../ports/store';
 import type { Transport } from '../ports/transport';
 
@@ -52,6 +52,28 @@ describe('a delayed message', () => {
     await publisher(true).now([message('later', 60_000)]);
     expect(published).toEqual(['later']);
     expect(await store.outbox.state()).toMatchObject({ waiting: 0 });
+  });
+});
+
+it('a technology with nothing to publish is not asked, and one with a database of its own is not joined', async () => {
+  const publish = jest.fn(async () => undefined);
+  const transport = { technology: 'plain', delays: false, publish } as unknown as Transport;
+  const routes = { of: () => transport, all: () => [transport] };
+  const plain = new Publisher(routes, store, new PayloadProcessor(undefined, undefined));
+  await plain.connect();
+  await plain.now([message('later', 60_000)]);
+  expect(publish).not.toHaveBeenCalled();
+  expect(plain.joins(transport)).toBe(false);
+});
+
+it('a refusal of its technology is told where the message is sent: nothing was stored', async () => {
+  const publish = () => Promise.reject(new UnpublishedError('the queue is full'));
+  const transport = { technology: 'plain', publish } as unknown as Transport;
+  const routes = { of: () => transport, all: () => [transport] };
+  const plain = new Publisher(routes, store, new PayloadProcessor(undefined, undefined));
+  await expect(plain.send(message('one'))).rejects.toMatchObject({
+    name: 'NotStoredError',
+    message: 'the queue is full',
   });
 });
 
