@@ -16,7 +16,6 @@ const DELIVERY = [
   'batch-order',
   'pass-dead-letters',
   'micro-batcher',
-  'handler-runs',
   'suspects',
   'upcasting',
   'claims',
@@ -120,6 +119,28 @@ function only(found, name, project) {
   throw new Error(
     `libs/parley/${project} has ${files.length} files ${name}: bring tools/test/generated-mutants.mjs up to date`,
   );
+}
+
+const CONTRACT = /\b(?:command|event|broadcast|call)\(\s*'([^']+)'/g;
+
+/**
+ * Specs of one file are loaded in one process, where a contract's name means one thing.
+ * @throws when two of them define the same one
+ */
+export function refuseSharedContracts() {
+  for (const { name, specs } of mutatedFiles()) {
+    const known = new Map();
+    for (const spec of specs) {
+      const source = fs.readFileSync(path.join(root, spec), 'utf8');
+      for (const contract of new Set([...source.matchAll(CONTRACT)].map(([, found]) => found))) {
+        if (known.has(contract))
+          throw new Error(
+            `${name}: ${known.get(contract)} and ${spec} both define ${contract}; rename it in one`,
+          );
+        known.set(contract, spec);
+      }
+    }
+  }
 }
 
 /**

@@ -6,7 +6,12 @@
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { commandLine } from '../terminal/command-line.mjs';
-import { mutatedFiles, tryGenerated, wantedFiles } from './generated-mutants.mjs';
+import {
+  mutatedFiles,
+  refuseSharedContracts,
+  tryGenerated,
+  wantedFiles,
+} from './generated-mutants.mjs';
 import { checkChanges, ScratchCopy } from './scratch-copy.mjs';
 
 process.chdir(path.resolve(import.meta.dirname, '../..'));
@@ -200,6 +205,7 @@ const changeOf = (name) => ({ name, ...MUTANTS[name] });
 function check() {
   const names = Object.keys(MUTANTS);
   checkChanges(names.map(changeOf));
+  refuseSharedContracts();
   console.log(
     `${names.length} mutants and ${mutatedFiles().length} files to mutate fit the sources`,
   );

@@ -11,8 +11,8 @@ import type { Delivery } from '../ports/delivery';
 import { pipelineOn } from './pipeline.fixture';
 
 const Letter = z.object({ letter: z.string() });
-const Sealed = event('chancery.letter-sealed', Letter, { key: 'letter' });
-const Rang = broadcast('chancery.bell-rang', Letter);
+const Sealed = event('scribe.letter-sealed', Letter, { key: 'letter' });
+const Rang = broadcast('scribe.bell-rang', Letter);
 
 let store: MemoryStore;
 let clock: VirtualClock;
@@ -82,7 +82,7 @@ describe('metrics and traces are told of a delivery', () => {
     expect(handlings).toEqual([
       {
         kind: 'event',
-        contract: 'chancery.letter-sealed',
+        contract: 'scribe.letter-sealed',
         subscription: 'chancery.book',
         outcome: 'done',
         attempt: 3,
@@ -139,7 +139,7 @@ describe('metrics and traces are told of a delivery', () => {
     for (const contract of [Rang, Sealed])
       for (const sequence of ['1', '2', '5'])
         await deliver(contract, { sequence, producerinstance: 'chancery-9' });
-    expect(missed).toEqual([['chancery.bell-rang', 2]]);
+    expect(missed).toEqual([['scribe.bell-rang', 2]]);
   });
 });
 
@@ -156,7 +156,7 @@ it('a handler works in the conversation of its message', async () => {
     correlationId: 'c-1',
     traceparent: expect.stringContaining(trace),
     messageId: id,
-    contract: 'chancery.letter-sealed',
+    contract: 'scribe.letter-sealed',
     priority: 'batch',
   });
 });
