@@ -12,6 +12,7 @@ import {
   type Event,
   type Kind,
   type Message,
+  type ResilienceDefinition,
 } from '@parley/contract';
 import {
   Handles,
@@ -116,12 +117,16 @@ export class TestScenario {
     return this.contractOf(this.receiver, name);
   }
 
-  question(name = 'ask-job'): Call<Job, Job, { refused: typeof Job }> {
+  question(
+    name = 'ask-job',
+    resilience?: ResilienceDefinition<Job, Job>,
+  ): Call<Job, Job, { refused: typeof Job }> {
     return call(`${this.base}.${name}`, {
       request: Job,
       reply: Job,
       errors: { refused: Job },
       deadline: '20s',
+      resilience,
     });
   }
 

@@ -178,7 +178,8 @@ export function callSuite(fixture: Fixture): void {
     );
 
     promise('T39', async (trial) => {
-      const contract = trial.question();
+      // Without the limit: on a slow machine it refuses some of a thousand calls that come at once.
+      const contract = trial.question('ask-job', { limit: false });
       const answer = async (job: Job) => {
         for (let turns = job.n % 7; turns > 0; turns--) await new Promise(setImmediate);
         if (job.n % 100 === 0) throw new CallError(contract, 'refused', job);
