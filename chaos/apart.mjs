@@ -49,8 +49,8 @@ import { SilentProxy } from './silent-proxy.mjs';
  * @type {Readonly<Record<string, number>>}
  */
 const DEAD_WITHIN_MS = { F20: 90_000, F21: 300_000, F22: 300_000 };
-const PATIENCE = 90_000;
-const REPLAYED_WITHIN = 20_000;
+const PATIENCE_MS = 90_000;
+const REPLAYED_WITHIN_MS = 20_000;
 const BEHIND_PROXY = 'inventory-1';
 
 /**
@@ -161,7 +161,7 @@ async function replay(shop, deaths, until) {
       () => (why = undefined),
       (error) => (why = `${error.stdout}${error.stderr}`.trim() || error.message),
     );
-  await until(REPLAYED_WITHIN, async () => (await asked()) === undefined, 1000);
+  await until(REPLAYED_WITHIN_MS, async () => (await asked()) === undefined, 1000);
   return why;
 }
 
@@ -173,7 +173,7 @@ async function replay(shop, deaths, until) {
  */
 export async function silence({ proxy, until, count }, milliseconds) {
   if (!proxy) throw new Error('there is no network that can fall silent');
-  const caught = await until(PATIENCE, async () => (await count(HALF_DONE)) > 0, 20);
+  const caught = await until(PATIENCE_MS, async () => (await count(HALF_DONE)) > 0, 20);
   const from = Date.now();
   const connections = proxy.hush();
   await sleep(milliseconds);

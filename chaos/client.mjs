@@ -19,10 +19,10 @@ import { codeOf } from '../tools/terminal/errors.mjs';
 
 /** @typedef {[line1: string, city: string, postcode: string, country: string]} Address */
 
-const ANSWER_WITHIN = 8000;
-const PAUSE = 700;
+const ANSWER_WITHIN_MS = 8000;
+const PAUSE_MS = 700;
 const MOST_UNDER_WAY = 150;
-const PACE_OVER = 8000;
+const PACE_OVER_MS = 8000;
 const TOKENS = [
   ...Array(80).fill('tok_ok'),
   ...Array(7).fill('tok_declined'),
@@ -120,13 +120,13 @@ export class Customers {
   /** Orders a second, lately. */
   pace() {
     return (
-      this.#lately.filter((at) => at > Date.now() - PACE_OVER).length /
-      (Math.min(PACE_OVER, Date.now() - this.since) / 1000)
+      this.#lately.filter((at) => at > Date.now() - PACE_OVER_MS).length /
+      (Math.min(PACE_OVER_MS, Date.now() - this.since) / 1000)
     );
   }
 
   #begin() {
-    this.#lately = [...this.#lately.filter((at) => at > Date.now() - PACE_OVER), Date.now()];
+    this.#lately = [...this.#lately.filter((at) => at > Date.now() - PACE_OVER_MS), Date.now()];
     const number = this.placed++;
     const order = this.#invent(number);
     const work =
@@ -211,7 +211,7 @@ export class Customers {
       const outcome = await this.#ask(key, order);
       this.history.add({ ...outcome, key, attempt });
       if (outcome.type !== 'unknown' || Date.now() > this.#patientUntil) return outcome.orderId;
-      await sleep(PAUSE);
+      await sleep(PAUSE_MS);
     }
   }
 
@@ -241,7 +241,7 @@ export class Customers {
   #send(request) {
     return fetch(`${this.gatewayUrl}/orders`, {
       method: 'POST',
-      signal: AbortSignal.timeout(ANSWER_WITHIN),
+      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
       ...request,
     });
   }

@@ -24,9 +24,9 @@ import { faketime, setSkew, skewedBy } from './skewed-clock.mjs';
  */
 
 /** Longest wait for a process, on a busy machine. */
-const PATIENCE = 90_000;
-const HOUR = 3600;
-const IGNORANT_FOR = 20_000;
+const PATIENCE_MS = 90_000;
+const HOUR_SECONDS = 3600;
+const IGNORANT_FOR_MS = 20_000;
 
 /** Has a method per fault. */
 export class Harm {
@@ -139,7 +139,7 @@ export class Harm {
    * @returns {Promise<Pick<Gap, 'pid' | 'bit'>>}
    */
   async #endAt({ point, victims, pass }) {
-    for (const until = Date.now() + PATIENCE; Date.now() < until;) {
+    for (const until = Date.now() + PATIENCE_MS; Date.now() < until;) {
       for (const name of victims)
         this.shop.setEnvironmentOnce(name, { PARLEY_FAILPOINT: `${point}:${pass}` });
       for (const name of victims) this.shop.signal(name, 'SIGKILL');
@@ -167,7 +167,7 @@ export class Harm {
   async F03({ victims = [] }, milliseconds) {
     await this.#provider({ delayMs: 1500 });
     this.customers.haste = 6;
-    await this.#until(PATIENCE / 3, async () => (await this.#holders()).lanes.length >= 6, 100); // on a slow machine: or as many as there are by then
+    await this.#until(PATIENCE_MS / 3, async () => (await this.#holders()).lanes.length >= 6, 100); // on a slow machine: or as many as there are by then
     const places = victims.map((name) => this.shop.logSize(name));
     const caught = await this.#stopAtWork(victims);
     this.customers.haste = 1;
@@ -184,7 +184,11 @@ export class Harm {
         victims.flatMap((name, n) => lateWrites(this.shop.logFrom(name, places[n] ?? 0)));
       const accepted = () =>
         this.#count('select count(*)::int as count from chaos.late_write').catch(() => 0);
-      await this.#until(IGNORANT_FOR, async () => refused().length + (await accepted()) > 0, 250);
+      await this.#until(
+        IGNORANT_FOR_MS,
+        async () => refused().length + (await accepted()) > 0,
+        250,
+      );
       await goOnLearning();
       const late = { refused: refused().length, example: refused()[0], accepted: await accepted() };
       return {
@@ -214,7 +218,7 @@ export class Harm {
       if (!caught) this.#goOn(victims);
       return caught;
     };
-    if (await this.#until(PATIENCE / 2, stop, 50)) return true;
+    if (await this.#until(PATIENCE_MS / 2, stop, 50)) return true;
     for (const name of victims) this.shop.signal(name, 'SIGSTOP');
     return false;
   }
@@ -249,7 +253,7 @@ export class Harm {
       const now = this.shop.run()?.postgresPid;
       return now !== undefined && now !== postgresPid && isAlive(now);
     };
-    const bit = await this.#until(PATIENCE, again, 100);
+    const bit = await this.#until(PATIENCE_MS, again, 100);
     return {
       postgresPid,
       now: this.shop.run()?.postgresPid,
@@ -271,7 +275,7 @@ export class Harm {
     const before = this.shop.signal(victim, 'SIGKILL');
     try {
       const back = () => this.shop.run()?.instances[victim];
-      await this.#until(PATIENCE, () => back()?.ready === true && back()?.pid !== before, 200);
+      await this.#until(PATIENCE_MS, () => back()?.ready === true && back()?.pid !== before, 200);
       /** @type {Phase[]} */
       const phases = [];
       for (const off of [first, 0, second, 0]) phases.push(await this.#skewed(victim, file, off));
@@ -300,23 +304,23 @@ export class Harm {
   async #skewed(victim, file, off) {
     const url = this.shop.launched().instances[victim]?.operationsUrl;
     if (!url) throw new Error(`${victim} does not run`);
-    setSkew(file, off * HOUR);
+    setSkew(file, off * HOUR_SECONDS);
     const seen = () =>
       fetch(`${url}/health/live`, { signal: AbortSignal.timeout(3000) }).then(
         ({ headers }) =>
-          Math.round((Date.parse(headers.get('date') ?? '') - Date.now()) / 1000 / HOUR),
+          Math.round((Date.parse(headers.get('date') ?? '') - Date.now()) / 1000 / HOUR_SECONDS),
         () => undefined,
       );
-    await this.#until(PATIENCE, async () => (await seen()) === off, 200);
+    await this.#until(PATIENCE_MS, async () => (await seen()) === off, 200);
     const before = await workOf(url);
     await sleep(6000);
-    await this.#until(PATIENCE / 2, async () => (await workOf(url)) > before, 500);
+    await this.#until(PATIENCE_MS / 2, async () => (await workOf(url)) > before, 500);
     return { off, seen: await seen(), worked: (await workOf(url)) - before };
   }
 
   /** @param {number} milliseconds */
   async F14(milliseconds) {
-    await this.#until(PATIENCE, () => this.customers.pace() >= this.customers.rate / 2, 500); // customers who wait for an answer order nothing more
+    await this.#until(PATIENCE_MS, () => this.customers.pace() >= this.customers.rate / 2, 500); // customers who wait for an answer order nothing more
     await this.#provider({ delayMs: 1000 });
     const usual = this.customers.pace(); // in this very run, on this machine
     const before = this.customers.placed;

@@ -2,7 +2,7 @@
 // interruption, with the last number seen.
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const PAUSE = 500;
+const PAUSE_MS = 500;
 
 /**
  * Records each stage as `seen`, and `followed` once the stream ended behind a final status.
@@ -24,7 +24,7 @@ export async function follow(gatewayUrl, orderId, history, signal) {
       (stage) => history.add({ type: 'seen', orderId, ...stage }),
     ).catch(() => false);
     if (ended && watch.over) return history.add({ type: 'followed', orderId });
-    await sleep(PAUSE);
+    await sleep(PAUSE_MS);
   }
 }
 

@@ -25,9 +25,9 @@ import { messageOf } from '../tools/terminal/errors.mjs';
 
 process.chdir(path.dirname(import.meta.dirname));
 
-const CUSTOMERS_PATIENCE = 60_000;
+const CUSTOMERS_PATIENCE_MS = 60_000;
 /** Once all is at rest, followers of orders ask again within 10 s. */
-const FOLLOWERS_PATIENCE = 45_000;
+const FOLLOWERS_PATIENCE_MS = 45_000;
 /** @param {string} text */
 const say = (text) => console.log(text);
 
@@ -82,10 +82,12 @@ async function experiment(options, folder, shop) {
   await harm.heal();
   say('Healed.');
   const [found] = await Promise.all([
-    customers.end(CUSTOMERS_PATIENCE).then(() => rest(shop.launched(), options.within * 1000, say)),
+    customers
+      .end(CUSTOMERS_PATIENCE_MS)
+      .then(() => rest(shop.launched(), options.within * 1000, say)),
     ordering,
   ]);
-  await customers.seenTheEnd(FOLLOWERS_PATIENCE);
+  await customers.seenTheEnd(FOLLOWERS_PATIENCE_MS);
   const { seed, seconds, faults: ids, rate, within, planted } = options;
   fs.writeFileSync(
     path.join(folder, 'run.json'),

@@ -129,8 +129,8 @@ const MOST_PASSES = 8;
 const CALM = 8; // before the first fault, and between two
 /** Long enough to measure the pace that other orders must keep. */
 const CALM_BEFORE_APART = 20;
-const KILL_EVERY = 3;
-const RUBBISH_EVERY = 10;
+const KILL_EVERY_SECONDS = 3;
+const RUBBISH_EVERY_SECONDS = 10;
 
 /** @param {readonly string[]} faults */
 const inTurn = (faults) => faults.filter((id) => secondsOf(id) > 0);
@@ -218,7 +218,7 @@ export function sparedBy({ fault, victims = [], gaps = [] }) {
  */
 const spared = (at, turns) =>
   turns
-    .filter((turn) => at >= turn.at - KILL_EVERY && at < turn.until + KILL_EVERY)
+    .filter((turn) => at >= turn.at - KILL_EVERY_SECONDS && at < turn.until + KILL_EVERY_SECONDS)
     .flatMap(sparedBy);
 
 /**
@@ -229,8 +229,8 @@ const spared = (at, turns) =>
 function kills({ seed, seconds }, turns) {
   const random = randomOf(seed, 'kills');
   const times = Array.from(
-    { length: Math.floor(seconds / KILL_EVERY) - 1 },
-    (_, n) => (n + 1) * KILL_EVERY + random.next(),
+    { length: Math.floor(seconds / KILL_EVERY_SECONDS) - 1 },
+    (_, n) => (n + 1) * KILL_EVERY_SECONDS + random.next(),
   );
   return times.flatMap((at) => {
     const victims = VICTIMS.filter((name) => !spared(at, turns).includes(name));
@@ -245,8 +245,8 @@ function kills({ seed, seconds }, turns) {
 function rubbish({ seed, seconds }) {
   const random = randomOf(seed, 'rubbish');
   const times = Array.from(
-    { length: Math.floor(seconds / RUBBISH_EVERY) },
-    (_, n) => n * RUBBISH_EVERY + 4 + random.next(),
+    { length: Math.floor(seconds / RUBBISH_EVERY_SECONDS) },
+    (_, n) => n * RUBBISH_EVERY_SECONDS + 4 + random.next(),
   );
   return times.map((at) => ({
     at,

@@ -23,7 +23,7 @@ const OPEN = `select (select count(*)::int from orders.order_view where finished
 const REDELIVERIES = 'select count(*)::int as count from chaos.redelivery';
 
 /** Longest wait for rest in milliseconds, even with progress. */
-const LONGEST = 1_200_000;
+const LONGEST_MS = 1_200_000;
 
 /**
  * Asks until all is at rest, or there was no progress for so long: a slow machine may take its
@@ -48,7 +48,7 @@ export async function rest(run, milliseconds, say) {
       say(
         `${after.toFixed(0)} s after healing: ${waiting.map(([what, count]) => `${what} ${count}`).join(', ') || 'at rest'}`,
       );
-    if (waiting.length && now - moved < milliseconds && now - began < LONGEST) continue;
+    if (waiting.length && now - moved < milliseconds && now - began < LONGEST_MS) continue;
     return {
       atRest: !waiting.length,
       after,

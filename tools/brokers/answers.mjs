@@ -1,7 +1,7 @@
 // How one sees that a broker is ready.
 import net from 'node:net';
 
-const QUICKLY = 2_000;
+const QUICKLY_MS = 2_000;
 
 /**
  * @param {number} port
@@ -9,7 +9,7 @@ const QUICKLY = 2_000;
  */
 export const listens = (port) =>
   new Promise((resolve) => {
-    const socket = net.connect({ port, host: '127.0.0.1', timeout: QUICKLY });
+    const socket = net.connect({ port, host: '127.0.0.1', timeout: QUICKLY_MS });
     /** @param {boolean} answer */
     const end = (answer) => (socket.destroy(), resolve(answer));
     socket
@@ -24,7 +24,7 @@ export const listens = (port) =>
  */
 export async function says(url, headers = {}) {
   try {
-    return (await fetch(url, { headers, signal: AbortSignal.timeout(QUICKLY) })).ok;
+    return (await fetch(url, { headers, signal: AbortSignal.timeout(QUICKLY_MS) })).ok;
   } catch {
     return false;
   }

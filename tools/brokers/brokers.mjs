@@ -52,7 +52,7 @@ Everything is kept in .data/brokers, or in BROKERS_DIR. Ports: KAFKA_PORT, RABBI
 KINESIS_PORT, MQTT_PORT. Their passwords are for 127.0.0.1 only.`;
 
 const READY_WITHIN = Number(process.env.BROKERS_WAIT ?? 180) * 1_000;
-const STOPPED_WITHIN = 30_000;
+const STOPPED_WITHIN_MS = 30_000;
 
 /**
  * @param {() => Promise<boolean> | boolean} holds
@@ -132,7 +132,7 @@ async function end(broker, signal) {
   const { pid } = place;
   if (!pid) return;
   tryKill(-pid, signal);
-  if (!(await until(() => !isAlive(pid), STOPPED_WITHIN))) tryKill(-pid, 'SIGKILL');
+  if (!(await until(() => !isAlive(pid), STOPPED_WITHIN_MS))) tryKill(-pid, 'SIGKILL');
   fs.rmSync(place.run, { force: true });
   console.error(`${broker.name} ${signal === 'SIGKILL' ? 'is killed' : 'stopped'}`);
 }

@@ -18,7 +18,7 @@ const HELP = `npm run install-database -- --url <url> [--passwords <file>]
                Not used when the environment has them all: PARLEY_ORDERS_PASSWORD, PARLEY_CATALOG_PASSWORD …`;
 
 const OLDEST = 15;
-const PATIENCE = 60_000;
+const PATIENCE_MS = 60_000;
 const NOT_UP_YET = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', '57P03']);
 
 /** What the reader can put right; said without a stack. */
@@ -76,7 +76,7 @@ function passwords(file) {
  * @returns {Promise<pg.Client>}
  */
 async function connected(connectionString) {
-  for (const until = Date.now() + PATIENCE; ; await sleep(500)) {
+  for (const until = Date.now() + PATIENCE_MS; ; await sleep(500)) {
     const client = new pg.Client({ connectionString });
     try {
       await client.connect();

@@ -13,7 +13,7 @@ import { Mistake } from '../terminal/errors.mjs';
 
 /** @typedef {{ hostname: string, port: string }} Host */
 
-const LEAST_DISK = 500 * 1024 * 1024;
+const LEAST_DISK_BYTES = 500 * 1024 * 1024;
 
 /** @param {number} pid */
 function commandOf(pid) {
@@ -51,9 +51,9 @@ export async function checkPorts(ports) {
 export function checkDisk(dir) {
   const { bavail, bsize } = fs.statfsSync(dir);
   const free = bavail * bsize;
-  if (free < LEAST_DISK)
+  if (free < LEAST_DISK_BYTES)
     throw new Mistake(
-      `Only ${Math.round(free / 1e6)} MB are free in ${dir}: Parley needs ${LEAST_DISK / 1024 / 1024} MB, make some room.`,
+      `Only ${Math.round(free / 1e6)} MB are free in ${dir}: Parley needs ${LEAST_DISK_BYTES / 1024 / 1024} MB, make some room.`,
     );
 }
 

@@ -40,7 +40,7 @@ import { topology } from '../topology/topology.mjs';
 
 /** @typedef {ReturnType<typeof startOptions>} StartOptions */
 
-const LOG_KEPT = 20 * 1024 * 1024;
+const LOG_KEPT_BYTES = 20 * 1024 * 1024;
 // A dozen processes share this machine: a small young generation, and an old one that grows in
 // small steps, keep each about 30 MB smaller. Node's own source maps would cost 20 MB each:
 // services read a map when they write a stack.
@@ -158,7 +158,8 @@ function checkBuilt(processes) {
  * @param {string} file
  */
 function rotate(file) {
-  if (fs.existsSync(file) && fs.statSync(file).size > LOG_KEPT) fs.renameSync(file, `${file}.1`);
+  if (fs.existsSync(file) && fs.statSync(file).size > LOG_KEPT_BYTES)
+    fs.renameSync(file, `${file}.1`);
 }
 
 /**

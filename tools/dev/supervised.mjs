@@ -12,8 +12,8 @@ import { isReady } from './readiness.mjs';
 /** @import { Instance } from '../topology/environment.mjs' */
 
 const BACKOFF = [1000, 2000, 4000, 8000, 15_000];
-const HEALTHY_AFTER = 30_000; // up for so long: what crashes next is a new story
-const POLL = 200;
+const HEALTHY_AFTER_MS = 30_000; // up for so long: what crashes next is a new story
+const POLL_MS = 200;
 /**
  * Starts that end with exit code 1 before there was one that became ready: the first may have met a
  * broker that was still starting itself.
@@ -95,7 +95,7 @@ export class Supervised extends EventEmitter {
         this.emit('ready', { took: performance.now() - began });
         return;
       }
-      await sleep(POLL);
+      await sleep(POLL_MS);
     }
   }
 
@@ -109,7 +109,7 @@ export class Supervised extends EventEmitter {
     if (this.#stopping) return;
     if (code === 1 && !this.#everReady && ++this.#refusals === GIVEN_UP_AFTER)
       return void (this.givenUp = true);
-    if (performance.now() - began > HEALTHY_AFTER) this.#crashes = 0;
+    if (performance.now() - began > HEALTHY_AFTER_MS) this.#crashes = 0;
     const delay = BACKOFF[Math.min(this.#crashes++, BACKOFF.length - 1)];
     this.emit('crashed', {
       how: signal ? `was ended by ${signal}` : `ended with exit code ${code}`,

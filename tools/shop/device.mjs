@@ -18,8 +18,8 @@ const HELP = `npm run device -- [parcelId] [options]      follows one parcel, or
 const TOPIC = 'parley/shipping/parcel-located';
 /** Said by shipping's instances when they come, and by their last will when they go. */
 const PRESENCE = 'parley/shipping/instances/+';
-const ANSWERS_WITHIN = 10_000;
-const AGAIN_AFTER = 1_000;
+const ANSWERS_WITHIN_MS = 10_000;
+const AGAIN_AFTER_MS = 1_000;
 
 const { parcelId, url } = understood(process.argv.slice(2));
 let everConnected = false;
@@ -116,10 +116,10 @@ const nothingAnswers = (cause) =>
 
 const client = mqtt.connect(url.href, {
   protocolVersion: 5,
-  reconnectPeriod: AGAIN_AFTER,
-  connectTimeout: ANSWERS_WITHIN,
+  reconnectPeriod: AGAIN_AFTER_MS,
+  connectTimeout: ANSWERS_WITHIN_MS,
 });
-const impatience = setTimeout(() => nothingAnswers('no answer'), ANSWERS_WITHIN);
+const impatience = setTimeout(() => nothingAnswers('no answer'), ANSWERS_WITHIN_MS);
 
 // The subscriptions of before are renewed by the client itself.
 client.on('connect', () => {

@@ -31,9 +31,9 @@ const HELP = `npm run e2e [-- options]    starts the whole system, runs the end-
 
 const options = readOptions();
 
-const READY_WITHIN = 120_000;
-const STOPPED_WITHIN = 15_000;
-const SUITE_WITHIN = 1_200_000;
+const READY_WITHIN_MS = 120_000;
+const STOPPED_WITHIN_MS = 15_000;
+const SUITE_WITHIN_MS = 1_200_000;
 
 let passed = 0;
 let failed = 0;
@@ -126,7 +126,7 @@ async function ready({ exited }) {
   });
   const run = await Promise.race([
     died,
-    until(READY_WITHIN, 'ready', () => everyoneReady(readRun(), before)),
+    until(READY_WITHIN_MS, 'ready', () => everyoneReady(readRun(), before)),
   ]);
   return `${Object.keys(run.instances).length} processes`;
 }
@@ -148,7 +148,7 @@ async function suite() {
     SHOP_RUN_FILE: path.resolve(RUN_FILE),
     PARLEY_TEST_TOTAL: total,
     PARLEY_TEST_POSTGRES: 'not needed',
-    PARLEY_FILE_MAY_TAKE: String(SUITE_WITHIN),
+    PARLEY_FILE_MAY_TAKE: String(SUITE_WITHIN_MS),
   };
   const child = spawn(process.execPath, ['node_modules/jest/bin/jest.js', ...flags], {
     stdio: 'inherit',
@@ -188,8 +188,8 @@ async function manyOrders() {
  * @param {NamedProcess[]} processes
  */
 async function stopped({ child, exited }, processes) {
-  const late = sleep(STOPPED_WITHIN, undefined, { ref: false }).then(() => {
-    throw new Error(`still running after ${STOPPED_WITHIN / 1000} s`);
+  const late = sleep(STOPPED_WITHIN_MS, undefined, { ref: false }).then(() => {
+    throw new Error(`still running after ${STOPPED_WITHIN_MS / 1000} s`);
   });
   child.kill('SIGTERM');
   const [code, signal] = await Promise.race([exited, late]);

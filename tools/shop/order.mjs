@@ -42,9 +42,9 @@ const HELP = `npm run order -- [options]
   --help
 CUSTOMER_TOKEN in the environment: whose order it is, where the edge asks for that; without it, a guest's`;
 
-const PATIENCE = 180_000;
+const PATIENCE_MS = 180_000;
 /** After the final state: mails and figures follow by themselves. */
-const EPILOGUE = 1_500;
+const EPILOGUE_MS = 1_500;
 const ARROWS = {
   call: '──call──▶',
   command: '─command▶',
@@ -70,8 +70,8 @@ do {
   await sleep(100);
   order = await readJson(`${gateway}/orders/${orderId}`, { headers: asOwner }).catch(() => order);
   await draw();
-} while (!isOver(order) && Date.now() - began < PATIENCE);
-for (const until = Date.now() + EPILOGUE; Date.now() < until; await sleep(200)) await draw();
+} while (!isOver(order) && Date.now() - began < PATIENCE_MS);
+for (const until = Date.now() + EPILOGUE_MS; Date.now() < until; await sleep(200)) await draw();
 summarise();
 
 function readOptions() {

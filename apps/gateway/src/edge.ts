@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { storeNothing } from './caching';
 import { beginConversations } from './conversation';
 import { serveGraphql } from './graphql/graphql-edge';
-import { BODY_LIMIT, swallowed, takeJsonOnly } from './json-body';
+import { MAX_BODY_BYTES, swallowed, takeJsonOnly } from './json-body';
 import { limitRequests } from './limits/client-limits';
 import { refuseOtherMethods } from './methods';
 import { describeEdge } from './openapi';
@@ -17,7 +17,7 @@ const beforeNest = new ProblemFilter();
 /** HTTP options of the edge, for `serve`. */
 export const edge = {
   toStrangers: true,
-  bodyLimit: BODY_LIMIT,
+  bodyLimit: MAX_BODY_BYTES,
   fastify: {
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply): void =>
       beforeNest.answer(error, request, reply),

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { OrderPlaced } from '@contracts/orders';
 import { hostileSuite, type Fate, type Good } from '@parley/conformance';
 import { EdgeOnTrial } from './edge.fixture';
-import { BODY_LIMIT } from './json-body';
+import { MAX_BODY_BYTES } from './json-body';
 
 const customer = {
   name: 'Ada',
@@ -43,7 +43,7 @@ async function neighbour(): Promise<void> {
 
 hostileSuite({
   name: 'HTTP, at the edge', type: 'orders.place-order', good, strict: true, attributes: 'none', open, close, neighbour,
-  largest: { bytes: BODY_LIMIT, reason: 'too large' },
+  largest: { bytes: MAX_BODY_BYTES, reason: 'too large' },
   send: async (body) => fateOf(await post(body)),
 }); // prettier-ignore
 

@@ -5,21 +5,21 @@ import { problem, ProblemError } from '@parley/service';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 
 /** Bytes; an order of 100 lines is far below. */
-export const BODY_LIMIT = 256 * 1024;
+export const MAX_BODY_BYTES = 256 * 1024;
 
 /** Bytes of a body that is too large that are read and discarded, and the time for it in ms. */
-const SWALLOWED = 64 * 1024 * 1024;
-const SWALLOWING_TIME = 10_000;
+const MAX_SWALLOWED_BYTES = 64 * 1024 * 1024;
+const SWALLOWING_MS = 10_000;
 
 /**
  * Reads the rest of a request and discards it: a client that still writes would see its connection
  * break, not the answer.
  */
 export function swallowed(request: IncomingMessage): Promise<void> {
-  let left = SWALLOWED;
+  let left = MAX_SWALLOWED_BYTES;
   return new Promise((resolve) => {
     const enough = () => (clearTimeout(timer), resolve());
-    const timer = setTimeout(enough, SWALLOWING_TIME);
+    const timer = setTimeout(enough, SWALLOWING_MS);
     if (request.readableEnded || request.destroyed) return enough();
     request.on('data', (chunk: Buffer) => (left -= chunk.length) < 0 && enough());
     for (const end of ['end', 'close', 'error']) request.once(end, enough);
@@ -33,7 +33,7 @@ export function swallowed(request: IncomingMessage): Promise<void> {
  */
 export function takeJsonOnly(app: NestFastifyApplication): void {
   app.getHttpAdapter().getInstance().removeContentTypeParser('text/plain');
-  app.useBodyParser('application/json', { bodyLimit: BODY_LIMIT }, (_request, body, done) => {
+  app.useBodyParser('application/json', { bodyLimit: MAX_BODY_BYTES }, (_request, body, done) => {
     try {
       done(null, decode('the body', body));
     } catch (error) {
@@ -64,7 +64,7 @@ export function takeJsonOnly(app: NestFastifyApplication): void {
           ),
         );
     });
-  app.useBodyParser('*', { bodyLimit: BODY_LIMIT }, (_request, _body, done) =>
+  app.useBodyParser('*', { bodyLimit: MAX_BODY_BYTES }, (_request, _body, done) =>
     done(new ProblemError(problem(415, 'The request must be application/json')), undefined),
   );
 }

@@ -14,7 +14,7 @@ import { Observable } from 'rxjs';
  * Broadcasts may be lost: so often a follower looks for itself. It also keeps idle connections
  * open.
  */
-const LOOK = 10_000;
+const LOOK_EVERY_MS = 10_000;
 
 /**
  * Streams the progress of orders to readers. Broadcasts report new entries; when an entry's number
@@ -79,7 +79,7 @@ export class OrderFeed {
       );
       const timer = setInterval(
         () => (reader.next({ type: 'still-here', data: {} }), void look()),
-        LOOK,
+        LOOK_EVERY_MS,
       );
       const stay = left === undefined ? () => undefined : startTimer(left, () => reader.complete());
       sendAll(order);

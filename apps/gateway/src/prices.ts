@@ -6,7 +6,7 @@ import { Messenger, withoutCaller } from '@parley/messaging';
  * Milliseconds until the products are read again: the longest time for which a price is wrong when
  * its broadcast was lost.
  */
-const FRESH = 30_000;
+const FRESH_MS = 30_000;
 
 /**
  * The products as this instance shows them: read once, corrected by every PriceChanged. While
@@ -23,7 +23,7 @@ export class Prices {
   constructor(private readonly messenger: Messenger) {}
 
   async all(): Promise<Product[]> {
-    if (performance.now() - this.readAt > FRESH) await (this.reading ??= this.begin());
+    if (performance.now() - this.readAt > FRESH_MS) await (this.reading ??= this.begin());
     return [...this.products.values()];
   }
 

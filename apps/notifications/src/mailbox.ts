@@ -52,7 +52,7 @@ const asSent = (from: string, { messageId, to, subject, text, html }: Mail): Sen
 });
 
 const HALF = '.part';
-const YOUNG = 60_000;
+const YOUNG_MS = 60_000;
 
 /** A folder of .eml files, which any mail program opens. */
 class Folder extends Mailbox {
@@ -95,7 +95,7 @@ class Folder extends Mailbox {
     const timeOfDay = Date.now();
     for (const file of files) {
       const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Infinity }));
-      if (timeOfDay - mtimeMs > YOUNG) await rm(file, { force: true });
+      if (timeOfDay - mtimeMs > YOUNG_MS) await rm(file, { force: true });
     }
   }
 

@@ -14,7 +14,7 @@ export interface CardBehaviour {
   readonly silence?: 'drops' | 'hangs';
 }
 
-const SLOW = 1_500;
+const SLOW_MS = 1_500;
 
 /** Deterministic by token and key, so that a run can be repeated and its sums foretold. */
 export function behaviourOf(token: string, key: string): CardBehaviour {
@@ -22,7 +22,7 @@ export function behaviourOf(token: string, key: string): CardBehaviour {
     case 'tok_ok':
       return { outcome: 'captured' };
     case 'tok_slow':
-      return { outcome: 'captured', takes: SLOW };
+      return { outcome: 'captured', takes: SLOW_MS };
     case 'tok_flaky':
       return { outcome: 'captured', failsFirst: 1 + (byteOf(key) % 2) };
     case 'tok_unknown':

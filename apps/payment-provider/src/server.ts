@@ -6,8 +6,8 @@ import { KeyReused, Provider, RefundRefused, Silence, TryAgain } from './provide
 import { AdminBody, ChargeBody, Key, LedgerQuery, RefundBody, VoidBody } from './requests';
 
 /** Longer than any sensible client waits. */
-const HANGS = 30_000;
-const BODY_LIMIT = 64 * 1024;
+const HANGS_MS = 30_000;
+const MAX_BODY_BYTES = 64 * 1024;
 
 interface Reply {
   readonly status: number;
@@ -162,7 +162,8 @@ async function read(request: IncomingMessage): Promise<unknown> {
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > BODY_LIMIT) throw new BadRequest(`the body is longer than ${BODY_LIMIT} bytes`, 413);
+    if (size > MAX_BODY_BYTES)
+      throw new BadRequest(`the body is longer than ${MAX_BODY_BYTES} bytes`, 413);
     chunks.push(chunk);
   }
   try {
@@ -187,7 +188,7 @@ function stayed(response: ServerResponse, manner: Silence['manner']): void {
         error: 'Timeout',
         message: 'the bank did not answer; look the key up',
       }),
-    HANGS,
+    HANGS_MS,
   );
   response.once('close', () => clearTimeout(late));
 }

@@ -23,7 +23,7 @@ export const SERVED: ReadonlySet<string> = new Set(
 );
 
 /** The heaviest parcel the carrier takes, in grams. */
-const HEAVIEST = 10_000_000;
+const HEAVIEST_GRAMS = 10_000_000;
 
 /** Why an order cannot be shipped, as a customer should read it; undefined when it can. */
 export function refusalOf({
@@ -33,7 +33,7 @@ export function refusalOf({
   if (!SERVED.has(address.country)) return `we do not ship to ${address.country}`;
   if (address.postcode === '00000')
     return `there is no place with the postcode ${address.postcode}`;
-  return grams > HEAVIEST ? `a parcel of ${grams} g is too heavy` : undefined;
+  return grams > HEAVIEST_GRAMS ? `a parcel of ${grams} g is too heavy` : undefined;
 }
 
 /** Numbers follow from the order, so that packing it again after a crash prints the same label. */

@@ -18,9 +18,9 @@ import { ignoreUpgrade, refuseUpgrade } from './upgrades';
 /** The most subscriptions of a socket at a time. */
 export const MAX_OPERATIONS = 10;
 /** The most bytes of a client's message: a document and its variables. */
-const MAX_MESSAGE = 64 * 1024;
+const MAX_MESSAGE_BYTES = 64 * 1024;
 /** The most unread bytes of a client; beyond, its connection is closed. */
-const MAX_UNREAD = 1024 * 1024;
+const MAX_UNREAD_BYTES = 1024 * 1024;
 /** Milliseconds between two pings. A connection whose last ping is unanswered is closed. */
 const PING_MS = 30_000;
 /** Milliseconds for which a shutdown waits for the close frames of clients. */
@@ -48,7 +48,7 @@ export class GraphqlSockets implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger('graphql');
   private readonly sockets = new WebSocketServer({
     noServer: true,
-    maxPayload: MAX_MESSAGE,
+    maxPayload: MAX_MESSAGE_BYTES,
     handleProtocols,
   });
   private readonly silent = new WeakSet<WebSocket>();
@@ -182,7 +182,7 @@ export class GraphqlSockets implements OnModuleInit, OnModuleDestroy {
 
 /** Resolves when the message is written or the socket has failed. */
 async function send(socket: WebSocket, data: string): Promise<void> {
-  if (socket.bufferedAmount > MAX_UNREAD) socket.terminate();
+  if (socket.bufferedAmount > MAX_UNREAD_BYTES) socket.terminate();
   if (socket.readyState !== socket.OPEN) return;
   // an error closes the socket, which ends its operations
   await new Promise<void>((resolve) => socket.send(data, () => resolve()));

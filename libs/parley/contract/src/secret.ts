@@ -34,8 +34,8 @@ export interface SecretFields<T> {
   readonly life: Duration;
 }
 
-const SHORTEST = milliseconds('1h');
-const LONGEST = milliseconds('30d');
+const SHORTEST_MS = milliseconds('1h');
+const LONGEST_MS = milliseconds('30d');
 
 /**
  * @throws ContractError for a path that leads nowhere, a field that is personal too, a value
@@ -51,7 +51,7 @@ export function secretOf(
   if (declared === undefined) return undefined;
   const fields = declared.fields as Readonly<Record<string, unknown>>;
   const life = milliseconds(declared.life);
-  if (life < SHORTEST || life > LONGEST)
+  if (life < SHORTEST_MS || life > LONGEST_MS)
     throw new ContractError(`${contract}: secrets live for ${declared.life}; take 1h to 30d`);
   const elsewhere = Object.keys(personal?.fields ?? {});
   const both = Object.keys(fields).find((path) =>

@@ -8,14 +8,14 @@ export type Indicator = () => HealthIndicatorResult | Promise<HealthIndicatorRes
  * Milliseconds. An outbox with an older message is not being relayed: the service's messages do not
  * leave it.
  */
-export const OUTBOX_AGE_LIMIT = 30_000;
+export const MAX_OUTBOX_AGE_MS = 30_000;
 /**
  * Milliseconds. A probe waits for one second, as Kubernetes' do: a slower check is reported as
  * down.
  */
 const ASKING_TIMEOUT_MS = 700;
 /** Probes come from several sides; the database is asked once a second at most. */
-const DATABASE_CACHE = 1_000;
+const DATABASE_CACHE_MS = 1_000;
 
 /**
  * Up while the consumer takes messages: connected is not enough. A paused one is up and degraded:
@@ -75,7 +75,7 @@ export function outboxIndicator(
 }
 
 function stateOf(outbox: Outbox): Outbox & { readonly reason?: string } {
-  if (outbox.oldestAge <= OUTBOX_AGE_LIMIT) return { ...outbox };
+  if (outbox.oldestAge <= MAX_OUTBOX_AGE_MS) return { ...outbox };
   const reason = `the oldest of ${outbox.waiting} waiting messages is ${Math.round(outbox.oldestAge / 1000)} s old: nothing takes them; is the broker up?`;
   return { ...outbox, reason };
 }
@@ -86,7 +86,7 @@ export function databaseIndicator(
   query: () => Promise<unknown>,
 ): Indicator {
   const attempt = indicators.check('database').attempt(async () => void (await query()));
-  return () => Promise.resolve(attempt.withTimeout(ASKING_TIMEOUT_MS).cacheFor(DATABASE_CACHE));
+  return () => Promise.resolve(attempt.withTimeout(ASKING_TIMEOUT_MS).cacheFor(DATABASE_CACHE_MS));
 }
 
 /** A part of the service that says for itself why it cannot work. */

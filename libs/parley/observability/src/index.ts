@@ -3,7 +3,7 @@ export {
   databaseIndicator,
   type Indicator,
   intakeIndicator,
-  OUTBOX_AGE_LIMIT,
+  MAX_OUTBOX_AGE_MS,
   outboxIndicator,
   reasonIndicator,
   withDegraded,

@@ -11,7 +11,7 @@ const HANDLING_SECONDS = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 ];
 const LAG_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600];
-const MEASURING_TIMEOUT = 2_000;
+const MEASURING_TIMEOUT_MS = 2_000;
 
 const OPENNESS = { closed: 0, 'half-open': 0.5, open: 1 } as const;
 
@@ -284,7 +284,7 @@ function outcome<K>(outcomes: Map<K, Count>, key: K, create: () => Count): Count
 async function soon<T>(asked: Promise<T>): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const nothing = new Promise<undefined>(
-    (resolve) => (timer = setTimeout(() => resolve(undefined), MEASURING_TIMEOUT)),
+    (resolve) => (timer = setTimeout(() => resolve(undefined), MEASURING_TIMEOUT_MS)),
   );
   return Promise.race([asked.catch(() => undefined), nothing]).finally(() => clearTimeout(timer));
 }

@@ -21,7 +21,7 @@ import type { SagaRunner } from './saga-runner';
 
 /** Milliseconds until an instance notices a timeout that another one armed. */
 const POLL_MS = 1_000;
-const FORGET_EVERY = 600_000;
+const FORGET_EVERY_MS = 600_000;
 const BACKOFF = [1_000, 10_000, 60_000, 300_000] as const;
 /** Milliseconds of one step, local commands that it executes included; then it is ended. */
 const STEP_TIMEOUT_MS = 30_000;
@@ -215,7 +215,7 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
         (await this.place.transactions.run((tx) => this.store.forget(tx, name, keep))) > 0
       );
     }
-    this.forgetAt = this.place.clock.elapsed() + FORGET_EVERY;
+    this.forgetAt = this.place.clock.elapsed() + FORGET_EVERY_MS;
   }
 }
 

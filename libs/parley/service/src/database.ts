@@ -50,9 +50,9 @@ export class DatabaseError extends Error {
  * Milliseconds that a start waits for a database that is not up yet. After that the process ends;
  * its supervisor may start it again.
  */
-const PATIENCE = 12_000;
-const FIRST_PAUSE = 250;
-const LONGEST_PAUSE = 2_000;
+const PATIENCE_MS = 12_000;
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 2_000;
 /** More transactions at the same time than this only wait for each other in the database. */
 const MOST_TRANSACTIONS = 15;
 /**
@@ -82,7 +82,7 @@ export class Database {
    * @throws DatabaseError
    */
   async open(): Promise<DataSource> {
-    await this.connect(performance.now() + PATIENCE);
+    await this.connect(performance.now() + PATIENCE_MS);
     await this.migrate();
     return this.dataSource;
   }
@@ -97,8 +97,8 @@ export class Database {
   }
 
   private async connect(until: number): Promise<void> {
-    let reason = new Error(`no answer within ${PATIENCE / 1_000} s`);
-    for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
+    let reason = new Error(`no answer within ${PATIENCE_MS / 1_000} s`);
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
       try {
         await withTimeout(until - performance.now(), this.dataSource.initialize(), () => reason);
         return;
@@ -106,7 +106,7 @@ export class Database {
         if (this.givenUp || !isNotUpYet(error) || performance.now() + pause > until)
           throw this.refused(error);
         reason = error as Error;
-        if (pause === FIRST_PAUSE)
+        if (pause === FIRST_PAUSE_MS)
           this.options.log(
             'warn',
             `waiting for the database at ${this.address}: ${reasonOf(error)}`,

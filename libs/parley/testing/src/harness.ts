@@ -69,12 +69,12 @@ export class UnsettledError extends Error {
   }
 }
 
-const BOUND = 5_000;
+const BOUND_MS = 5_000;
 /**
  * Real milliseconds until work that waits for nothing real, and does not move, counts as waiting
  * for virtual time.
  */
-const PATIENCE = 10;
+const PATIENCE_MS = 10;
 /** … and rounds of the event loop. */
 const TURNS = 100;
 const COMPLAINTS = 10;
@@ -201,7 +201,7 @@ export class Harness {
    * due.
    * @throws Unsettled with the messages that are stuck
    */
-  async settled(bound = BOUND): Promise<void> {
+  async settled(bound = BOUND_MS): Promise<void> {
     if (await this.quiet(bound)) return;
     throw new UnsettledError(bound, this.unsettled(), this.complaints);
   }
@@ -222,9 +222,9 @@ export class Harness {
   }
 
   private async rest(): Promise<void> {
-    for (const until = Date.now() + BOUND; Date.now() < until;) {
+    for (const until = Date.now() + BOUND_MS; Date.now() < until;) {
       const before = this.picture();
-      if (await this.quiet(PATIENCE, TURNS)) return this.realWork.none();
+      if (await this.quiet(PATIENCE_MS, TURNS)) return this.realWork.none();
       const now = this.picture();
       if (now === this.waitedInVain || (now === before && !this.realWork.goesOn())) return;
     }
@@ -310,7 +310,7 @@ export class Harness {
   private async stop(trial: TestService, messaging: Messaging): Promise<void> {
     if (!this.running.delete(trial)) return;
     await messaging.stopConsuming();
-    await messaging.drained(BOUND);
+    await messaging.drained(BOUND_MS);
     await messaging.flush(0);
     await trial.app.close();
     await messaging.close();

@@ -10,7 +10,7 @@ import type { Transactions } from '../sending/transactions';
 export type HandleOnce = (transaction: CallContext['transaction']) => Promise<CallResult>;
 
 /** Milliseconds beyond the deadline in which a late handler can still commit. */
-const GRACE = 5_000;
+const GRACE_MS = 5_000;
 const LOOK_AGAIN = { first: 20, most: 500 };
 
 /**
@@ -31,7 +31,7 @@ export class IdempotentCalls {
     handle: HandleOnce,
   ): Promise<CallResult> {
     for (let wait = LOOK_AGAIN.first; ; wait = Math.min(wait * 2, LOOK_AGAIN.most)) {
-      const begun = await this.requests.begin(request, deadline.budget() + GRACE);
+      const begun = await this.requests.begin(request, deadline.budget() + GRACE_MS);
       if (begun.state === 'done') return begun.answer;
       if (begun.state === 'conflict') return CONFLICT;
       if (begun.state === 'ours') {

@@ -3,7 +3,7 @@ import { command, type Message } from '@parley/contract';
 import { Harness, VirtualClock } from '@parley/testing';
 import { z } from 'zod';
 import { Handles } from '../handlers/handles';
-import { KEY_LIFETIME, SubjectKeyCache } from '../payload/subject-key-cache';
+import { KEY_LIFETIME_MS, SubjectKeyCache } from '../payload/subject-key-cache';
 import { CircuitBreaker } from './circuit-breaker';
 import type { SubjectKeys } from '../ports/subject-keys';
 
@@ -25,7 +25,7 @@ describe.each(JUMPS)('the time of day is set %s', (_, by) => {
     const ring = new SubjectKeyCache(keys as Partial<SubjectKeys> as SubjectKeys, clock);
     await ring.of('ada');
     clock.jump(by);
-    await clock.advance(KEY_LIFETIME - 1);
+    await clock.advance(KEY_LIFETIME_MS - 1);
     await ring.of('ada');
     expect(fetched).toBe(1);
     await clock.advance(1);

@@ -7,7 +7,7 @@ import { InvalidMessageError } from './codec';
 import type { CallContext } from './handler-context';
 import { DeadLetterService } from '../dead-letters/dead-letter-service';
 import { Handles } from '../handlers/handles';
-import { KEY_LIFETIME } from '../payload/subject-key-cache';
+import { KEY_LIFETIME_MS } from '../payload/subject-key-cache';
 import { Subscription } from '../handlers/handler-registry';
 import { Messaging } from '../messaging';
 import { Messenger } from '../sending/messenger';
@@ -144,7 +144,7 @@ describe('dates, big integers and decimals', () => {
     await harness.publish(Told, { customer: 'c-1', born, debt: 5n });
     await harness.settled();
     await harness.subjectKeys.erase('c-1', { who: 'ann' });
-    await harness.advance(KEY_LIFETIME + 1);
+    await harness.advance(KEY_LIFETIME_MS + 1);
     await harness.publish(Told, { customer: 'c-1', born, debt: 6n });
     await harness.settled();
     expect(seen).toEqual([

@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { claimDays, type Claim, type ClaimStore } from '../ports/claim-store';
 import type { TransportContext } from '../ports/transport';
 
-const HOUR = 3_600_000;
-const DAY = 24 * HOUR;
+const HOUR_MS = 3_600_000;
+const DAY = 24 * HOUR_MS;
 
 /**
  * Bodies as files of one folder, which all services mount: `file:///var/claims`, or
@@ -88,7 +88,7 @@ export class FileClaimStore implements ClaimStore {
         { error },
       );
     }
-    this.cancel = this.context.clock.after(HOUR, () => void this.sweep());
+    this.cancel = this.context.clock.after(HOUR_MS, () => void this.sweep());
   }
 }
 

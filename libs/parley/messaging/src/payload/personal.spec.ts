@@ -3,7 +3,7 @@ import { event, type Message } from '@parley/contract';
 import { MemoryBroker } from '@parley/memory';
 import { Harness } from '@parley/testing';
 import { z } from 'zod';
-import { KEY_LIFETIME } from './subject-key-cache';
+import { KEY_LIFETIME_MS } from './subject-key-cache';
 import { Handles } from '../handlers/handles';
 import { Subscription } from '../handlers/handler-registry';
 import type { OutgoingMessage } from '../message/message';
@@ -118,7 +118,7 @@ describe('personal fields', () => {
     await harness.publish(Enrolled, ADA);
     await harness.settled();
     await harness.subjectKeys.erase('p-1', { who: 'ann' });
-    await harness.advance(`${KEY_LIFETIME}ms`);
+    await harness.advance(`${KEY_LIFETIME_MS}ms`);
     const second = listener('second');
     await harness.start('archive', { controllers: [second.controller] });
     await harness.settled();
@@ -132,7 +132,7 @@ describe('personal fields', () => {
     await harness.publish(Enrolled, ADA);
     await harness.settled();
     await harness.subjectKeys.erase('p-1', { who: 'ann' });
-    await harness.advance(`${KEY_LIFETIME - 1}ms`);
+    await harness.advance(`${KEY_LIFETIME_MS - 1}ms`);
     await harness.publish(Enrolled, ADA); // processes that know the key may go on using it for so long
     await harness.settled();
     await harness.advance('1ms');
@@ -201,7 +201,7 @@ describe('personal fields', () => {
     await harness.settled();
     const [letter] = await harness.deadLetters();
     await harness.subjectKeys.erase('p-1', { who: 'ann' });
-    await harness.advance(`${KEY_LIFETIME}ms`);
+    await harness.advance(`${KEY_LIFETIME_MS}ms`);
     await store.lanes.deadLetters.replay(letter!.id);
     await harness.settled();
     expect(seen).toEqual([GONE]);

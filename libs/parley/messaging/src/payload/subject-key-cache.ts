@@ -2,7 +2,7 @@ import type { Clock } from '../clock';
 import type { SubjectKey, SubjectKeys } from '../ports/subject-keys';
 
 /** Milliseconds for which a process may use a key that was erased elsewhere. */
-export const KEY_LIFETIME = 60_000;
+export const KEY_LIFETIME_MS = 60_000;
 const MOST = 10_000;
 
 type Found = ReadonlyMap<string, SubjectKey>;
@@ -84,7 +84,7 @@ class KeyCache {
   keep(name: string, key: SubjectKey, asked: number): void {
     // moves it to the end: the first keys are forgotten when there are too many
     this.known.delete(name);
-    this.known.set(name, { key, until: asked + KEY_LIFETIME });
+    this.known.set(name, { key, until: asked + KEY_LIFETIME_MS });
     if (this.known.size > MOST) this.known.delete(this.known.keys().next().value!);
   }
 

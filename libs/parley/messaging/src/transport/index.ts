@@ -61,7 +61,7 @@ export {
   decryptFields,
 } from '../payload/field-encryption';
 export { PayloadProcessor } from '../payload/payload-processor';
-export { KEY_LIFETIME, SubjectKeyCache } from '../payload/subject-key-cache';
+export { KEY_LIFETIME_MS, SubjectKeyCache } from '../payload/subject-key-cache';
 export type {
   CallConnection,
   CallResult,

@@ -4,15 +4,15 @@ import type { Socket } from 'node:net';
 import rhea, { type Connection } from 'rhea';
 import { ActiveMqUnavailableError, type Address, startFailure } from './address';
 
-const STARTED_WITHIN = 15_000;
-const OPENED_WITHIN = 5_000;
-const AGAIN_AFTER = 1_000;
-const CLOSED_WITHIN = 1_000;
+const STARTED_WITHIN_MS = 15_000;
+const OPENED_WITHIN_MS = 5_000;
+const AGAIN_AFTER_MS = 1_000;
+const CLOSED_WITHIN_MS = 1_000;
 /**
  * Milliseconds of silence that the broker may allow itself; after twice as many its connection
  * counts as lost.
  */
-const SILENCE = 5_000;
+const SILENCE_MS = 5_000;
 /**
  * Unsettled deliveries of a session at most. rhea settles them in the order of arrival: the limit
  * must leave room for the deliveries behind a long handling.
@@ -61,10 +61,10 @@ export class AmqpConnection {
     const late = () =>
       new ActiveMqUnavailableError(
         this.address,
-        new Error(`no answer within ${STARTED_WITHIN / 1_000} s`),
+        new Error(`no answer within ${STARTED_WITHIN_MS / 1_000} s`),
       );
     try {
-      void this.keep(await withTimeout(STARTED_WITHIN, this.establish(), late));
+      void this.keep(await withTimeout(STARTED_WITHIN_MS, this.establish(), late));
     } catch (error) {
       await this.close();
       throw startFailure(this.address, error);
@@ -89,7 +89,7 @@ export class AmqpConnection {
     if (!current) return;
     const gone = new Promise<void>((resolve) => socketOf(current).once('close', () => resolve()));
     current.close();
-    await withTimeout(CLOSED_WITHIN, gone, () => new Error('no answer')).catch(() =>
+    await withTimeout(CLOSED_WITHIN_MS, gone, () => new Error('no answer')).catch(() =>
       hangUp(current),
     );
   }
@@ -119,7 +119,7 @@ export class AmqpConnection {
 
   private async again(): Promise<Dialled | undefined> {
     while (!this.ended) {
-      await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER).unref());
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER_MS).unref());
       if (this.ended) return undefined;
       try {
         return await this.establish();
@@ -162,9 +162,9 @@ function dial(address: Address, name: string): Promise<Dialled> {
     void gone.then((why) => reject(cause ? why : new Error('it was closed at once')));
   });
   return withTimeout(
-    OPENED_WITHIN,
+    OPENED_WITHIN_MS,
     opened,
-    () => (hangUp(connection), new Error(`no answer within ${OPENED_WITHIN / 1_000} s`)),
+    () => (hangUp(connection), new Error(`no answer within ${OPENED_WITHIN_MS / 1_000} s`)),
   );
 }
 
@@ -173,7 +173,7 @@ function connectionTo(address: Address, name: string): Connection {
   return container.create_connection({
     ...address.options,
     reconnect: false,
-    idle_time_out: SILENCE,
+    idle_time_out: SILENCE_MS,
     session_buffer_size: UNSETTLED_AT_MOST,
     tcp_no_delay: true,
   } as never);

@@ -21,7 +21,7 @@ import { addressOf } from './topology';
  * the broker would buffer them without bounds.
  */
 const AHEAD = 1_000;
-const STOPPED_WITHIN = 1_000;
+const STOPPED_WITHIN_MS = 1_000;
 
 /**
  * Receives the broadcasts of its contracts' addresses, over subscriptions that end with their
@@ -122,7 +122,7 @@ export class ActiveMqBroadcastConsumer extends ConsumerServer<'broadcast'> {
         new Promise<void>((resolve) => receiver.once('receiver_close', () => resolve())),
     );
     for (const receiver of open) receiver.close();
-    await withTimeout(STOPPED_WITHIN, Promise.all(closed), () => new Error('no answer')).catch(
+    await withTimeout(STOPPED_WITHIN_MS, Promise.all(closed), () => new Error('no answer')).catch(
       () => undefined,
     );
   }

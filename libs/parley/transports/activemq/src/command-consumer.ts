@@ -20,9 +20,9 @@ import { deadQueue, declare, LANES, laneQueues } from './topology';
  * Milliseconds from `stop` until the signal of the work under way is aborted, and then until its
  * end.
  */
-const ENDED_WITHIN = 10_000;
-const NOTICED_WITHIN = 1_000;
-const REBALANCE_EVERY = 2_000;
+const ENDED_WITHIN_MS = 10_000;
+const NOTICED_WITHIN_MS = 1_000;
+const REBALANCE_EVERY_MS = 2_000;
 /** Messages of a lane held ahead: a lane has one consumer, so no other instance waits for them. */
 const LANE_AHEAD = 20;
 
@@ -63,9 +63,9 @@ export class CommandConsumer extends ConsumerServer<'command'> {
 
   async close(): Promise<void> {
     await this.stop();
-    await this.ended(Math.max(0, this.stoppedAt + ENDED_WITHIN - performance.now()));
+    await this.ended(Math.max(0, this.stoppedAt + ENDED_WITHIN_MS - performance.now()));
     this.commands?.abandon('the drain ran out of time');
-    await this.ended(NOTICED_WITHIN);
+    await this.ended(NOTICED_WITHIN_MS);
     await this.line.close();
   }
 
@@ -206,7 +206,7 @@ export class CommandConsumer extends ConsumerServer<'command'> {
   private rebalanceLater(connection: Connection): void {
     this.cancelRebalance();
     this.cancelRebalance = this.context.clock.after(
-      REBALANCE_EVERY,
+      REBALANCE_EVERY_MS,
       () => void this.rebalance(connection).catch(() => undefined),
     );
   }

@@ -24,7 +24,7 @@ import { deadQueue, laneOf } from './topology';
  * Milliseconds that a message waits when the pipeline returned it although the instance is not
  * stopping, or when it could not be moved on.
  */
-const PAUSE = 1_000;
+const PAUSE_MS = 1_000;
 
 /**
  * Handles the received commands of an owner: no more at a time than the subscription allows, those
@@ -244,6 +244,6 @@ export class Commands {
   }
 
   private pause(): Promise<void> {
-    return pause(this.context.clock, PAUSE);
+    return pause(this.context.clock, PAUSE_MS);
   }
 }

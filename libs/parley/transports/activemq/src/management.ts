@@ -2,7 +2,7 @@ import { withTimeout } from '@parley/messaging/transport';
 import { randomUUID } from 'node:crypto';
 import type { Connection, EventContext, Receiver, Sender } from 'rhea';
 
-const ANSWERED_WITHIN = 10_000;
+const ANSWERED_WITHIN_MS = 10_000;
 
 /** The broker refused a request to its management. */
 class ManagementRefusedError extends Error {
@@ -35,9 +35,9 @@ export class Management {
   async ask<T>(operation: string, ...parameters: unknown[]): Promise<T> {
     const late = () =>
       new ManagementRefusedError(
-        `its management did not answer to ${operation} within ${ANSWERED_WITHIN / 1_000} s`,
+        `its management did not answer to ${operation} within ${ANSWERED_WITHIN_MS / 1_000} s`,
       );
-    return withTimeout(ANSWERED_WITHIN, this.asked<T>(operation, parameters), late);
+    return withTimeout(ANSWERED_WITHIN_MS, this.asked<T>(operation, parameters), late);
   }
 
   /** Queues with this text in their names. */

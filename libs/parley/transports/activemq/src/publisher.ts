@@ -17,7 +17,7 @@ import { Management } from './management';
 import { SenderLinks } from './sender-links';
 import { addressOf, declare, laneOf, missingFrom } from './topology';
 
-const CONNECTED_WITHIN = 10_000;
+const CONNECTED_WITHIN_MS = 10_000;
 
 /** Sends commands and broadcasts over one connection. */
 export class Publisher {
@@ -77,7 +77,7 @@ export class Publisher {
 
   /** Asks the broker about itself. */
   async manage<T>(work: (management: Management) => Promise<T>): Promise<T> {
-    await withTimeout(CONNECTED_WITHIN, this.line.arrival(), () => this.errors.notConnected());
+    await withTimeout(CONNECTED_WITHIN_MS, this.line.arrival(), () => this.errors.notConnected());
     return work(this.management!);
   }
 

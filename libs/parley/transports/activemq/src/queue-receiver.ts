@@ -3,7 +3,7 @@ import type { Connection, Delivery, EventContext, Message, Receiver } from 'rhea
 import { UNSETTLED_AT_MOST } from './amqp-connection';
 import { attached, linkError } from './management';
 
-const CLOSED_WITHIN = 2_000;
+const CLOSED_WITHIN_MS = 2_000;
 
 /**
  * A received message and its possible outcomes. On a link that is gone they do nothing: the broker
@@ -140,7 +140,9 @@ export class QueueReceiver {
       link.receiver.once('receiver_close', () => resolve()),
     );
     link.receiver.close();
-    await withTimeout(CLOSED_WITHIN, closed, () => new Error('no answer')).catch(() => undefined);
+    await withTimeout(CLOSED_WITHIN_MS, closed, () => new Error('no answer')).catch(
+      () => undefined,
+    );
     link.receiver.session.close();
   }
 

@@ -5,7 +5,7 @@ import { attached, linkError } from './management';
 
 export type Capability = 'queue' | 'topic';
 
-const CONFIRMED_WITHIN = 10_000;
+const CONFIRMED_WITHIN_MS = 10_000;
 
 /** A sending link, and its messages that are not confirmed yet. */
 class SenderLink {
@@ -84,8 +84,8 @@ export class SenderLinks {
       handedOver = true;
       await outlet.send(message);
     })();
-    const why = `no answer within ${CONFIRMED_WITHIN / 1_000} s`;
-    await withTimeout(CONFIRMED_WITHIN, sending, () =>
+    const why = `no answer within ${CONFIRMED_WITHIN_MS / 1_000} s`;
+    await withTimeout(CONFIRMED_WITHIN_MS, sending, () =>
       handedOver ? this.errors.unconfirmed(target, why) : this.errors.notStored(target, why),
     );
   }

@@ -102,4 +102,4 @@ export const issuesOf = (error: unknown): readonly [{ path: string; message: str
 ];
 
 /** Bytes of the largest message that either side sends or accepts. */
-export const MESSAGE_LIMIT = 4 * 1024 * 1024;
+export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;

@@ -17,7 +17,7 @@ import {
   type OutgoingCall,
 } from '@parley/messaging/transport';
 import { DeadlineExceeded } from '@parley/resilience';
-import { issuesOf, MESSAGE_LIMIT, methodOf, type WireForm } from './codec';
+import { issuesOf, MAX_MESSAGE_BYTES, methodOf, type WireForm } from './codec';
 import { faultOf, isFromOlderServer } from './fault';
 import { metadataOf } from './headers';
 
@@ -30,8 +30,8 @@ const CHANNEL: ChannelOptions = {
   // A host that vanished without a word is noticed while calls wait for it.
   'grpc.keepalive_time_ms': 10_000,
   'grpc.keepalive_timeout_ms': 3_000,
-  'grpc.max_receive_message_length': MESSAGE_LIMIT,
-  'grpc.max_send_message_length': MESSAGE_LIMIT,
+  'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+  'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
   'grpc.enable_http_proxy': 0,
 };
 

@@ -14,7 +14,7 @@ import {
   type Fate,
   goodOrder,
 } from '@parley/conformance';
-import { MESSAGE_LIMIT, methodOf } from './codec';
+import { MAX_MESSAGE_BYTES, methodOf } from './codec';
 import { grpc } from './grpc';
 
 const victim = new CallVictim(grpc);
@@ -84,7 +84,7 @@ async function neighbour(): Promise<void> {
 
 hostileSuite({
   name: 'gRPC', type: victim.contract.name, good: goodOrder, called: true, attributes: 'texts', open, close, neighbour,
-  largest: { bytes: MESSAGE_LIMIT, reason: 'RESOURCE_EXHAUSTED' },
+  largest: { bytes: MAX_MESSAGE_BYTES, reason: 'RESOURCE_EXHAUSTED' },
   send: async (body, attributes): Promise<Fate> => {
     const answer = await ask(attacker, body, metadataOf(attributes as Attributes));
     if (Buffer.isBuffer(answer)) return 'taken';

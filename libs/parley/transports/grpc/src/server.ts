@@ -13,7 +13,7 @@ import {
   type HandlerRegistry,
   type ConsumerHealth,
 } from '@parley/messaging/transport';
-import { formOf, issuesOf, MESSAGE_LIMIT, type Method, methodOf, type WireForm } from './codec';
+import { formOf, issuesOf, MAX_MESSAGE_BYTES, type Method, methodOf, type WireForm } from './codec';
 import { errorOf } from './fault';
 import { headersFrom } from './headers';
 import { describedFile } from './standard/file-descriptor';
@@ -21,7 +21,7 @@ import { HEALTH_SERVICE, HealthService } from './standard/health-service';
 import { ReflectionService } from './standard/reflection-service';
 
 /** Milliseconds that calls under way have after `close` has aborted their signal. */
-const GRACE = 1_000;
+const GRACE_MS = 1_000;
 
 type Respond = sendUnaryData<Buffer>;
 
@@ -56,8 +56,8 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
   /** Nest's opens the port here, before there is anything to answer with; ours is opened last. */
   override async createClient(): Promise<Server> {
     return new Server({
-      'grpc.max_receive_message_length': MESSAGE_LIMIT,
-      'grpc.max_send_message_length': MESSAGE_LIMIT,
+      'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+      'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
       // Callers that reach the instances through one address, of a balancer of connections, get to
       // instances that were added.
       'grpc.max_connection_age_ms': milliseconds('5m'),
@@ -93,7 +93,7 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
     this.underWay.abort();
     await Promise.race([
       this.answered,
-      new Promise((resolve) => setTimeout(resolve, GRACE).unref()),
+      new Promise((resolve) => setTimeout(resolve, GRACE_MS).unref()),
     ]);
     (this.grpcClient as Server | undefined)?.forceShutdown();
   }

@@ -10,7 +10,7 @@ import {
 import { DeadlineExceeded } from '@parley/resilience';
 import { Pool } from 'undici';
 import { Exchange, type Peer, TOO_LARGE } from './exchange';
-import { JSON_TYPE, MESSAGE_LIMIT, TIMEOUT_HEADER } from './protocol';
+import { JSON_TYPE, MAX_MESSAGE_BYTES, TIMEOUT_HEADER } from './protocol';
 
 const POOL: Pool.Options = {
   /** Calls at once; more wait for one of these, until their deadlines. */
@@ -19,7 +19,7 @@ const POOL: Pool.Options = {
   connect: { timeout: 3_000 },
   // A server that does not say how long it keeps an idle connection may close it at any time.
   keepAliveTimeout: 4_000,
-  maxResponseSize: MESSAGE_LIMIT,
+  maxResponseSize: MAX_MESSAGE_BYTES,
   // Calls have deadlines.
   headersTimeout: 0,
   bodyTimeout: 0,
@@ -42,7 +42,7 @@ export class HttpConnection implements CallConnection, Peer {
     signal?.throwIfAborted();
     const budget = deadline.budget();
     if (budget < 1) throw new DeadlineExceeded(contract.name, budget);
-    if (body.length > MESSAGE_LIMIT) return TOO_LARGE;
+    if (body.length > MAX_MESSAGE_BYTES) return TOO_LARGE;
     const head = toWireHeaders(headers);
     head['content-type'] = JSON_TYPE;
     head[TIMEOUT_HEADER] = String(Math.floor(budget));

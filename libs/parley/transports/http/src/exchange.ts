@@ -4,11 +4,11 @@ import type { CallResult, OutgoingCall } from '@parley/messaging/transport';
 import { DeadlineExceeded, startTimer } from '@parley/resilience';
 import { type Dispatcher, errors } from 'undici';
 import { faultOf } from './fault';
-import { JSON_TYPE, MESSAGE_LIMIT, NOT_HANDLED_HEADER } from './protocol';
+import { JSON_TYPE, MAX_MESSAGE_BYTES, NOT_HANDLED_HEADER } from './protocol';
 
 export const TOO_LARGE: CallResult = {
   ok: false,
-  fault: { code: 'too-large', message: `a message has at most ${MESSAGE_LIMIT} bytes` },
+  fault: { code: 'too-large', message: `a message has at most ${MAX_MESSAGE_BYTES} bytes` },
 };
 
 /** The instance that an exchange is with. */

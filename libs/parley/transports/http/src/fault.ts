@@ -8,7 +8,7 @@ import {
 } from '@parley/messaging/transport';
 
 /** Bytes of a fault that travel; details beyond are left out. */
-const FAULT_LIMIT = 256 * 1024;
+const MAX_FAULT_BYTES = 256 * 1024;
 
 /** The detail of a Connect error that holds the fault itself. */
 const FAULT_TYPE = 'parley.Fault';
@@ -38,7 +38,7 @@ export interface HttpError {
  * detail, in `debug` as JSON and in `value` as base64 of it, which Connect's clients show.
  */
 export function errorOf(fault: CallFault): HttpError {
-  const kept = boundedFault(fault, FAULT_LIMIT);
+  const kept = boundedFault(fault, MAX_FAULT_BYTES);
   const status = callStatusOf(fault.code);
   const value = Buffer.from(JSON.stringify(kept))
     .toString('base64')

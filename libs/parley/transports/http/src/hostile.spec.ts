@@ -12,7 +12,7 @@ import {
   goodOrder,
 } from '@parley/conformance';
 import { http } from './http';
-import { MESSAGE_LIMIT } from './protocol';
+import { MAX_MESSAGE_BYTES } from './protocol';
 
 const victim = new CallVictim(http);
 const path = callPathOf(victim.contract);
@@ -91,7 +91,7 @@ async function neighbour(): Promise<void> {
 
 hostileSuite({
   name: 'HTTP', type: victim.contract.name, good: goodOrder, called: true, attributes: 'texts', open, close, neighbour,
-  largest: { bytes: MESSAGE_LIMIT, reason: 'resource_exhausted' },
+  largest: { bytes: MAX_MESSAGE_BYTES, reason: 'resource_exhausted' },
   send: async (body, attributes): Promise<Fate> => {
     const response = await post(attackers, body, headersOf(attributes as Attributes));
     if (response.status === 200) return 'taken';

@@ -1,5 +1,5 @@
 /** Bytes of the largest request or reply that either side sends or accepts. */
-export const MESSAGE_LIMIT = 4 * 1024 * 1024;
+export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 
 /** The type of every request and reply. */
 export const JSON_TYPE = 'application/json';

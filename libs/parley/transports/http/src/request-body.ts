@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import { MESSAGE_LIMIT } from './protocol';
+import { MAX_MESSAGE_BYTES } from './protocol';
 
 /** Bytes of all requests that are being received; more are refused until some have arrived. */
-const RECEIVED_LIMIT = 128 * 1024 * 1024;
+const MAX_RECEIVED_BYTES = 128 * 1024 * 1024;
 /** Bytes beyond the limit that are read and dropped, so that the sender can read the refusal. */
-const DROPPED_LIMIT = 4 * MESSAGE_LIMIT;
+const DROPPED_LIMIT = 4 * MAX_MESSAGE_BYTES;
 
 /** The body, or the reason for which it was not kept. */
 export type Received = Buffer | 'too-large' | 'too-many' | 'aborted';
@@ -33,11 +33,11 @@ export class RequestBodies {
     const take = (part: Buffer) => {
       if (refused) {
         size += part.length;
-        if (size > MESSAGE_LIMIT + DROPPED_LIMIT) finish(refused);
+        if (size > MAX_MESSAGE_BYTES + DROPPED_LIMIT) finish(refused);
         return;
       }
-      if (size + part.length > MESSAGE_LIMIT) refuse('too-large');
-      else if (this.receiving + part.length > RECEIVED_LIMIT) refuse('too-many');
+      if (size + part.length > MAX_MESSAGE_BYTES) refuse('too-large');
+      else if (this.receiving + part.length > MAX_RECEIVED_BYTES) refuse('too-many');
       size += part.length;
       if (refused) return;
       this.receiving += part.length;

@@ -14,7 +14,7 @@ import {
 } from '@parley/messaging/transport';
 import { Connections } from './connections';
 import { errorOf } from './fault';
-import { JSON_TYPE, MESSAGE_LIMIT, NOT_HANDLED_HEADER } from './protocol';
+import { JSON_TYPE, MAX_MESSAGE_BYTES, NOT_HANDLED_HEADER } from './protocol';
 import { RequestBodies } from './request-body';
 import { readHead, type Refusal } from './request-head';
 import { STOPPING } from './refusal';
@@ -142,7 +142,7 @@ export class HttpCallServer extends ConsumerServer<'call'> implements CallServer
     });
     call.end();
     if (!answer.ok) return this.refuse(response, { fault: answer.fault });
-    if (answer.body.length > MESSAGE_LIMIT) return this.refuse(response, TOO_LARGE);
+    if (answer.body.length > MAX_MESSAGE_BYTES) return this.refuse(response, TOO_LARGE);
     this.write(response, 200, answer.body);
   }
 
@@ -185,7 +185,7 @@ const NOT_NOW: Refusal = {
 };
 
 const TOO_LARGE: Refusal = {
-  fault: { code: 'too-large', message: `a message has at most ${MESSAGE_LIMIT} bytes` },
+  fault: { code: 'too-large', message: `a message has at most ${MAX_MESSAGE_BYTES} bytes` },
 };
 
 const TOO_LATE: Refusal = {

@@ -15,7 +15,7 @@ const OPTIONS: readonly string[] = [
   'session',
   'forwarded',
 ];
-const DEFAULT_SESSION = 10_000;
+const DEFAULT_SESSION_MS = 10_000;
 /**
  * The range of session timeouts that Kafka accepts by default (`group.min.session.timeout.ms`,
  * `group.max.session.timeout.ms`).
@@ -172,7 +172,7 @@ function retentionOf(value: string | null): number | undefined {
 }
 
 function sessionOf(value: string | null): number {
-  if (value === null) return DEFAULT_SESSION;
+  if (value === null) return DEFAULT_SESSION_MS;
   const session = durationOf('session', value);
   if (session < SHORTEST_SESSION || session > LONGEST_SESSION)
     throw new TypeError(

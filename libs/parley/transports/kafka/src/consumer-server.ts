@@ -15,7 +15,7 @@ import type { KafkaClient } from './client';
 import { GroupReader } from './group-reader';
 import type { Stored, Topics } from './topology';
 
-const STARTED_WITHIN = 15_000;
+const STARTED_WITHIN_MS = 15_000;
 
 /** ServerKafka with one consumer per subscription; commits up to the lowest unfinished offset. */
 export class KafkaConsumerServer extends ServerKafka implements Consumer {
@@ -58,12 +58,12 @@ export class KafkaConsumerServer extends ServerKafka implements Consumer {
       new KafkaUnavailableError(
         this.address,
         new Error(
-          `${this.readers.find((reader) => reader.problem)?.problem ?? 'no answer'} within ${STARTED_WITHIN / 1_000} s`,
+          `${this.readers.find((reader) => reader.problem)?.problem ?? 'no answer'} within ${STARTED_WITHIN_MS / 1_000} s`,
         ),
       );
     try {
       await withTimeout(
-        STARTED_WITHIN,
+        STARTED_WITHIN_MS,
         Promise.all(this.readers.map((reader) => reader.start())),
         late,
       );

@@ -31,27 +31,27 @@ import {
 import { GroupGeneration } from './group-generation';
 import { ownersOf, topicOf, type Topics } from './topology';
 
-const COMMIT_AFTER = 200;
+const COMMIT_AFTER_MS = 200;
 /**
  * Milliseconds until a position is committed that only passed messages without a handler here:
  * reading them again is cheap.
  */
-const COMMIT_SKIPPED_AFTER = 2_000;
-const REVIVED_AFTER = 1_000;
-const JOINED_AGAIN_AFTER = 300;
+const COMMIT_SKIPPED_AFTER_MS = 2_000;
+const REVIVED_AFTER_MS = 1_000;
+const JOINED_AGAIN_AFTER_MS = 300;
 /**
  * Milliseconds that reading a partition waits for room before the partition is paused, so that
  * others need not wait for it.
  */
-const ROOM_WITHIN = 100;
+const ROOM_WITHIN_MS = 100;
 /**
  * Milliseconds for running handlers to end before partitions are given back, and then for aborted
  * ones. Less than a session.
  */
-const FINISHED_WITHIN = 4_000;
-const GIVEN_UP_WITHIN = 500;
-const COMMITTED_WITHIN = 2_000;
-const CLOSED_WITHIN = 3_000;
+const FINISHED_WITHIN_MS = 4_000;
+const GIVEN_UP_WITHIN_MS = 500;
+const COMMITTED_WITHIN_MS = 2_000;
+const CLOSED_WITHIN_MS = 3_000;
 
 export interface ReaderPlace {
   readonly client: KafkaClient;
@@ -120,7 +120,7 @@ export class GroupReader implements GroupListener {
       } catch (error) {
         if (!(error instanceof ClusterNotReadyError) || this.stopping) throw error;
         this.trouble = error.message;
-        await pause(this.place.context.clock, JOINED_AGAIN_AFTER);
+        await pause(this.place.context.clock, JOINED_AGAIN_AFTER_MS);
       }
     }
   }
@@ -141,7 +141,7 @@ export class GroupReader implements GroupListener {
     try {
       await consumer.start();
     } catch (error) {
-      void settledWithin(CLOSED_WITHIN, consumer.close());
+      void settledWithin(CLOSED_WITHIN_MS, consumer.close());
       throw error;
     }
     this.trouble = undefined;
@@ -162,7 +162,7 @@ export class GroupReader implements GroupListener {
   async close(why: string): Promise<void> {
     this.stop();
     this.membership?.abandon(why);
-    await settledWithin(GIVEN_UP_WITHIN, this.membership?.lanes.idle() ?? Promise.resolve());
+    await settledWithin(GIVEN_UP_WITHIN_MS, this.membership?.lanes.idle() ?? Promise.resolve());
     await this.quit();
   }
 
@@ -184,13 +184,13 @@ export class GroupReader implements GroupListener {
     const { membership } = this;
     if (!membership || !this.durable) return;
     membership.leave();
-    const finished = await settledWithin(FINISHED_WITHIN, membership.lanes.idle());
+    const finished = await settledWithin(FINISHED_WITHIN_MS, membership.lanes.idle());
     if (!finished) {
       membership.abandon(`${this.subscription.name}: the group shares its partitions anew`);
-      await settledWithin(GIVEN_UP_WITHIN, membership.lanes.idle());
+      await settledWithin(GIVEN_UP_WITHIN_MS, membership.lanes.idle());
     }
     await settledWithin(
-      COMMITTED_WITHIN,
+      COMMITTED_WITHIN_MS,
       this.commits.now().then(() => this.handBack(membership)),
     );
     membership.over = true;
@@ -206,8 +206,8 @@ export class GroupReader implements GroupListener {
     for (const message of messages)
       if (this.wants(message)) this.enqueue(membership, assigned, message);
     assigned.next = next;
-    this.commitWithin(COMMIT_SKIPPED_AFTER);
-    await assigned.room(ROOM_WITHIN);
+    this.commitWithin(COMMIT_SKIPPED_AFTER_MS);
+    await assigned.room(ROOM_WITHIN_MS);
     if (!assigned.full || membership.leaving) return;
     assigned.paused = true;
     this.consumer!.pause(topic, partition);
@@ -232,12 +232,12 @@ export class GroupReader implements GroupListener {
   }
 
   private reviveSoon(): void {
-    this.cancelRevival = this.place.context.clock.after(REVIVED_AFTER, () => void this.revive());
+    this.cancelRevival = this.place.context.clock.after(REVIVED_AFTER_MS, () => void this.revive());
   }
 
   private async revive(): Promise<void> {
     if (this.stopping) return;
-    void settledWithin(CLOSED_WITHIN, this.consumer?.close() ?? Promise.resolve());
+    void settledWithin(CLOSED_WITHIN_MS, this.consumer?.close() ?? Promise.resolve());
     for (const topic of this.topics) this.place.topics.forget(topic);
     try {
       await this.join();
@@ -310,7 +310,7 @@ export class GroupReader implements GroupListener {
 
   private finish(membership: GroupGeneration, partition: AssignedPartition, offset: number): void {
     partition.finish(offset);
-    this.commitWithin(COMMIT_AFTER);
+    this.commitWithin(COMMIT_AFTER_MS);
     if (!partition.paused || membership.leaving || !partition.hasRoom) return;
     partition.paused = false;
     this.consumer!.resume(partition.topic, partition.partition);
@@ -342,7 +342,7 @@ export class GroupReader implements GroupListener {
         'debug',
         `${this.subscription.name}: the positions were not stored: ${(error as Error).message}`,
       );
-      if (!this.stopping) this.commitWithin(COMMIT_SKIPPED_AFTER);
+      if (!this.stopping) this.commitWithin(COMMIT_SKIPPED_AFTER_MS);
     }
   }
 
@@ -354,14 +354,14 @@ export class GroupReader implements GroupListener {
     this.commits.cancel();
     this.cancelRevival();
     await settledWithin(
-      CLOSED_WITHIN,
+      CLOSED_WITHIN_MS,
       this.commits.now().then(() => this.handBack(this.membership)),
     );
     this.membership?.abandon(`${this.subscription.name}: the instance stops`);
-    await settledWithin(CLOSED_WITHIN, this.consumer?.close() ?? Promise.resolve());
+    await settledWithin(CLOSED_WITHIN_MS, this.consumer?.close() ?? Promise.resolve());
     if (!this.durable)
       await settledWithin(
-        CLOSED_WITHIN,
+        CLOSED_WITHIN_MS,
         this.place.topics.ask((admin) => admin.forgetGroup(this.id)),
       );
   }

@@ -23,11 +23,11 @@ import { isComingUp } from './coming-up';
  * Milliseconds that the broker waits for messages before it replies "none"; also the longest delay
  * until a resumed partition is read again.
  */
-const NEWS_WITHIN = 500;
+const NEWS_WITHIN_MS = 500;
 /** Also the delay until a member learns that another one joined or left. */
-const HEARTBEAT_EVERY = 300;
+const HEARTBEAT_EVERY_MS = 300;
 /** Longer than `revoked` can take. */
-const REJOINED_WITHIN = 30_000;
+const REJOINED_WITHIN_MS = 30_000;
 const PARTITIONS_AT_A_TIME = 64;
 const RETRY = {
   retries: 6,
@@ -97,9 +97,9 @@ export class KafkaJsConsumer implements GroupConsumer {
       groupId: group.id,
       partitionAssigners: [this.assigner],
       sessionTimeout,
-      rebalanceTimeout: REJOINED_WITHIN,
-      heartbeatInterval: HEARTBEAT_EVERY,
-      maxWaitTimeInMs: NEWS_WITHIN,
+      rebalanceTimeout: REJOINED_WITHIN_MS,
+      heartbeatInterval: HEARTBEAT_EVERY_MS,
+      maxWaitTimeInMs: NEWS_WITHIN_MS,
       allowAutoTopicCreation: false,
       retry: RETRY,
     });

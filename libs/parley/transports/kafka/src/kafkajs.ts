@@ -29,12 +29,12 @@ import { KafkaJsConsumer } from './kafkajs-consumer';
 /** Logs the client's own messages, at debug level. */
 export type Note = (message: string) => void;
 
-const CONNECTED_WITHIN = 3_000;
+const CONNECTED_WITHIN_MS = 3_000;
 /** Two attempts fit into the time limit of a publish. */
-const PRODUCED_WITHIN = 4_500;
-const ANSWERED_WITHIN = 10_000;
-const CLOSED_WITHIN = 2_000;
-const KEEP_ALIVE = 30_000;
+const PRODUCED_WITHIN_MS = 4_500;
+const ANSWERED_WITHIN_MS = 10_000;
+const CLOSED_WITHIN_MS = 2_000;
+const KEEP_ALIVE_MS = 30_000;
 /** All values are set: kafkajs has other defaults when it detects a test. */
 const RETRY = {
   retries: 2,
@@ -53,13 +53,13 @@ export class KafkaJsClient implements KafkaClient {
   ) {}
 
   async producer(): Promise<Producer> {
-    const producer = new KafkaJsProducer(this.kafka(PRODUCED_WITHIN));
+    const producer = new KafkaJsProducer(this.kafka(PRODUCED_WITHIN_MS));
     await producer.connect();
     return producer;
   }
 
   async admin(): Promise<Admin> {
-    const admin = this.kafka(ANSWERED_WITHIN).admin();
+    const admin = this.kafka(ANSWERED_WITHIN_MS).admin();
     await admin.connect();
     return new KafkaJsAdministration(admin);
   }
@@ -67,7 +67,7 @@ export class KafkaJsClient implements KafkaClient {
   consumer(group: Group, listener: GroupListener): GroupConsumer {
     const sockets = new Set<Socket>();
     return new KafkaJsConsumer(
-      this.kafka(ANSWERED_WITHIN, sockets),
+      this.kafka(ANSWERED_WITHIN_MS, sockets),
       group,
       listener,
       this.address.session,
@@ -91,8 +91,8 @@ export class KafkaJsClient implements KafkaClient {
           password: user.password,
         },
       }),
-      connectionTimeout: CONNECTED_WITHIN,
-      authenticationTimeout: CONNECTED_WITHIN,
+      connectionTimeout: CONNECTED_WITHIN_MS,
+      authenticationTimeout: CONNECTED_WITHIN_MS,
       requestTimeout,
       retry: RETRY,
       socketFactory: ({ host, port, ssl, onConnect }) =>
@@ -132,7 +132,7 @@ function open(
   const socket = tls
     ? connectTls({ ...place, ...(isIP(servername) === 0 && { servername }), ...tls }, onConnect)
     : connectPlain(place, onConnect);
-  return socket.setKeepAlive(true, KEEP_ALIVE).setNoDelay(true);
+  return socket.setKeepAlive(true, KEEP_ALIVE_MS).setNoDelay(true);
 }
 
 function counted(sockets: Set<Socket>, socket: Socket): Socket {
@@ -168,7 +168,11 @@ class KafkaJsProducer extends ClientKafka implements Producer {
 
   async produce(messages: readonly Outgoing[]): Promise<void> {
     try {
-      await this.producer.sendBatch({ acks: -1, timeout: PRODUCED_WITHIN, ...byTopic(messages) });
+      await this.producer.sendBatch({
+        acks: -1,
+        timeout: PRODUCED_WITHIN_MS,
+        ...byTopic(messages),
+      });
     } catch (error) {
       throw rejectionOf(error);
     }
@@ -176,7 +180,7 @@ class KafkaJsProducer extends ClientKafka implements Producer {
 
   override async close(): Promise<void> {
     // kafkajs waits for replies that may never come.
-    await settledWithin(CLOSED_WITHIN, super.close());
+    await settledWithin(CLOSED_WITHIN_MS, super.close());
   }
 }
 
@@ -274,7 +278,7 @@ class KafkaJsAdministration implements Admin {
           { topic: name, numPartitions: partitions, replicationFactor: replication, configEntries },
         ],
         waitForLeaders: true,
-        timeout: ANSWERED_WITHIN,
+        timeout: ANSWERED_WITHIN_MS,
       });
     } catch (error) {
       const { errors = [] } = error as { errors?: readonly Error[] };
@@ -320,7 +324,7 @@ class KafkaJsAdministration implements Admin {
   }
 
   async close(): Promise<void> {
-    await settledWithin(CLOSED_WITHIN, this.admin.disconnect());
+    await settledWithin(CLOSED_WITHIN_MS, this.admin.disconnect());
   }
 }
 

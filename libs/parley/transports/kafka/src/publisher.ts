@@ -22,15 +22,15 @@ import { isComingUp } from './coming-up';
 import { partitionOf } from './partition';
 import { type KnownTopic, largestBody, type Stored, type Topics } from './topology';
 
-const CONNECTED_WITHIN = 15_000;
-const CONFIRMED_WITHIN = 10_000;
-const COMES_UP_AGAIN_AFTER = 500;
-const AGAIN_AFTER = 200;
+const CONNECTED_WITHIN_MS = 15_000;
+const CONFIRMED_WITHIN_MS = 10_000;
+const COMES_UP_AGAIN_AFTER_MS = 500;
+const AGAIN_AFTER_MS = 200;
 /**
  * Bytes of a batch left for overhead. A request is limited to one partition's batch, because all
  * messages may go to one partition.
  */
-const BATCH_HEADROOM = 4_096;
+const BATCH_HEADROOM_BYTES = 4_096;
 const MOST_AT_A_TIME = 5_000;
 
 /** Messages confirmed together. */
@@ -65,9 +65,9 @@ export class KafkaPublisher {
   }
 
   async connect(): Promise<void> {
-    const late = () => new Error(`no answer within ${CONNECTED_WITHIN / 1_000} s`);
+    const late = () => new Error(`no answer within ${CONNECTED_WITHIN_MS / 1_000} s`);
     try {
-      await withTimeout(CONNECTED_WITHIN, this.connected(), late);
+      await withTimeout(CONNECTED_WITHIN_MS, this.connected(), late);
     } catch (error) {
       await this.close();
       throw startFailure(this.address, error);
@@ -75,10 +75,10 @@ export class KafkaPublisher {
   }
 
   async publish(messages: readonly OutgoingMessage[]): Promise<void> {
-    const until = performance.now() + CONFIRMED_WITHIN;
+    const until = performance.now() + CONFIRMED_WITHIN_MS;
     const failures = new Map<OutgoingMessage, unknown>();
     const outgoing = await this.allOutgoing(messages, failures);
-    const limit = this.topics.smallestBatch - BATCH_HEADROOM;
+    const limit = this.topics.smallestBatch - BATCH_HEADROOM_BYTES;
     for (const part of inParts(
       [...outgoing.keys()],
       (message) => outgoing.get(message)!.bytes,
@@ -134,7 +134,7 @@ export class KafkaPublisher {
 
   async close(): Promise<void> {
     this.closed = true;
-    await settledWithin(CONFIRMED_WITHIN, this.shipping ?? Promise.resolve());
+    await settledWithin(CONFIRMED_WITHIN_MS, this.shipping ?? Promise.resolve());
     await this.discard();
   }
 
@@ -150,15 +150,20 @@ export class KafkaPublisher {
           'warn',
           `waiting for Kafka at ${this.address}: ${(error as Error).message}`,
         );
-        await sleep(COMES_UP_AGAIN_AFTER);
+        await sleep(COMES_UP_AGAIN_AFTER_MS);
       }
     }
   }
 
   private async topicOf({ contract: { kind, owner } }: OutgoingMessage): Promise<KnownTopic> {
-    const late = () => this.errors.notConnected(`no answer within ${CONFIRMED_WITHIN / 1_000} s`);
+    const late = () =>
+      this.errors.notConnected(`no answer within ${CONFIRMED_WITHIN_MS / 1_000} s`);
     try {
-      return await withTimeout(CONFIRMED_WITHIN, this.topics.ensure(kind as Stored, owner), late);
+      return await withTimeout(
+        CONFIRMED_WITHIN_MS,
+        this.topics.ensure(kind as Stored, owner),
+        late,
+      );
     } catch (error) {
       if (error instanceof NotStoredError || (error as Error).name === 'TopologyMismatchError')
         throw error;
@@ -170,7 +175,7 @@ export class KafkaPublisher {
     const headers = pack(headersOf(envelope));
     const key = envelope.partitionkey === undefined ? null : Buffer.from(envelope.partitionkey);
     const bytes = sizeOf(key, body, headers);
-    if (bytes > topic.limit - BATCH_HEADROOM)
+    if (bytes > topic.limit - BATCH_HEADROOM_BYTES)
       throw new BodyTooLargeError(contract.name, body.length, largestBody(topic), 'kafka');
     const partition = key ? partitionOf(key, topic.partitions) : this.turn++ % topic.partitions;
     return { topic: topic.name, partition, key, value: body, headers, bytes };
@@ -244,7 +249,7 @@ export class KafkaPublisher {
             : new RejectionError('unsent', (thrown as Error).message, { cause: thrown });
         if (rejection.what === 'unknown') unknown = rejection;
         if (isFinal(rejection)) throw rejection;
-        if (this.closed || performance.now() + AGAIN_AFTER >= until) throw unknown ?? rejection;
+        if (this.closed || performance.now() + AGAIN_AFTER_MS >= until) throw unknown ?? rejection;
         this.context.log(
           'debug',
           `Kafka at ${this.address} did not take ${messages.length} messages, trying again: ${rejection.message}`,
@@ -252,7 +257,7 @@ export class KafkaPublisher {
         // After a lost connection the same producer repeats the request, so that the broker
         // recognises the copy. A producer that failed in its own code is of no use any more.
         if (isComplaint(rejection) || bugIn(rejection)) await this.discard();
-        await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER));
+        await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER_MS));
       }
     }
   }

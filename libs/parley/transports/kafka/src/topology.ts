@@ -16,25 +16,29 @@ export type Stored = Exclude<Kind, 'call'>;
 export const topicOf = (kind: Stored, owner: string): string => `${owner}.${kind}s`;
 const OURS = /^[a-z][a-z0-9-]*\.(commands|events|broadcasts)$/;
 
-const DAY = 86_400_000;
-const HOUR = 3_600_000;
+const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
 /**
  * Milliseconds that messages are kept. Kafka does not know which were handled: it deletes commands
  * by age, so keep them longer than any outage of their owner.
  */
-const KEPT: Readonly<Record<Stored, number>> = { command: 30 * DAY, event: -1, broadcast: HOUR };
-const LEAST_KEPT = 7 * DAY;
+const KEPT: Readonly<Record<Stored, number>> = {
+  command: 30 * DAY_MS,
+  event: -1,
+  broadcast: HOUR_MS,
+};
+const LEAST_KEPT = 7 * DAY_MS;
 
 /**
  * Kafka's default limit of a batch, and the bytes of it that a body may not use: for the envelope,
  * and for Kafka's overhead.
  */
-const USUAL_LIMIT = 1_048_588;
-const HEADROOM = 32_768;
+const USUAL_LIMIT_BYTES = 1_048_588;
+const HEADROOM_BYTES = 32_768;
 /** Milliseconds until publishers learn of new partitions. */
-const KNOWN_FOR = 300_000;
-const APPEARS_WITHIN = 5_000;
-const LOOK_EVERY = 100;
+const KNOWN_FOR_MS = 300_000;
+const APPEARS_WITHIN_MS = 5_000;
+const LOOK_EVERY_MS = 100;
 
 /** Replies to the creation of a topic that no repetition changes. */
 const NOT_TO_BE_HAD =
@@ -47,7 +51,7 @@ export interface KnownTopic extends TopicState {
 }
 
 /** Bytes of the largest body that the topic takes, with any envelope. */
-export const largestBody = ({ limit }: Pick<KnownTopic, 'limit'>): number => limit - HEADROOM;
+export const largestBody = ({ limit }: Pick<KnownTopic, 'limit'>): number => limit - HEADROOM_BYTES;
 
 /** The topics of a cluster: created when first needed, or only verified. */
 export class Topics {
@@ -56,7 +60,7 @@ export class Topics {
     { readonly at: number; readonly topic: Promise<KnownTopic>; found?: KnownTopic }
   >();
   private admin?: Promise<Admin>;
-  private smallest = USUAL_LIMIT;
+  private smallest = USUAL_LIMIT_BYTES;
 
   constructor(
     private readonly client: KafkaClient,
@@ -84,7 +88,7 @@ export class Topics {
     const name = topicOf(kind, owner);
     const now = this.context.clock.elapsed();
     const known = this.known.get(name);
-    if (known && now - known.at < KNOWN_FOR) return known.topic;
+    if (known && now - known.at < KNOWN_FOR_MS) return known.topic;
     const entry: NonNullable<typeof known> = { at: now, topic: this.open(kind, owner) };
     this.known.set(name, entry);
     entry.topic.then(
@@ -99,7 +103,9 @@ export class Topics {
   /** Returns the topic if it is cached. */
   peek(kind: Stored, owner: string): KnownTopic | undefined {
     const known = this.known.get(topicOf(kind, owner));
-    return known && this.context.clock.elapsed() - known.at < KNOWN_FOR ? known.found : undefined;
+    return known && this.context.clock.elapsed() - known.at < KNOWN_FOR_MS
+      ? known.found
+      : undefined;
   }
 
   /** Drops a cached topic that is missing or has changed. */
@@ -162,7 +168,7 @@ export class Topics {
       (): Readonly<Record<string, string>> => ({}),
     );
     this.demand(topic, settings);
-    const limit = Number(settings['max.message.bytes'] ?? USUAL_LIMIT);
+    const limit = Number(settings['max.message.bytes'] ?? USUAL_LIMIT_BYTES);
     this.smallest = Math.min(this.smallest, limit);
     return { ...topic, limit };
   }
@@ -190,10 +196,10 @@ export class Topics {
   /** Waits until a new topic is known: brokers learn of it after a moment. */
   private async appears(name: string): Promise<TopicState> {
     const { clock } = this.context;
-    for (const until = clock.elapsed() + APPEARS_WITHIN; clock.elapsed() < until;) {
+    for (const until = clock.elapsed() + APPEARS_WITHIN_MS; clock.elapsed() < until;) {
       const made = await this.ask((admin) => admin.topic(name));
       if (made) return made;
-      await new Promise<void>((resolve) => clock.after(LOOK_EVERY, resolve));
+      await new Promise<void>((resolve) => clock.after(LOOK_EVERY_MS, resolve));
     }
     throw new TopologyMismatchError(
       `Kafka at ${this.address} made the topic ${name} and does not have it; is somebody deleting it?`,

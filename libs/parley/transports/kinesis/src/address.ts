@@ -1,6 +1,6 @@
 import { AwsAddress, type AwsService } from '@parley/aws';
 
-const HOUR = 3_600_000;
+const HOUR_MS = 3_600_000;
 
 const KINESIS: AwsService = {
   name: 'Kinesis',
@@ -27,7 +27,7 @@ export class Address extends AwsAddress {
     this.shards = Number(this.option('shards') ?? 2);
     if (!Number.isInteger(this.shards) || this.shards < 1 || this.shards > 500)
       throw this.unfit('shards', 'is a whole number from 1 to 500');
-    this.retention = Math.ceil(this.duration('retention', '7d', '24h', '365d') / HOUR);
+    this.retention = Math.ceil(this.duration('retention', '7d', '24h', '365d') / HOUR_MS);
     this.lease = this.duration('lease', '10s', '1s', '1h');
     this.poll = this.duration('poll', '1s', '10ms', '60s');
   }

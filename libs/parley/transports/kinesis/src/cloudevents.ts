@@ -7,9 +7,9 @@ import { createHash } from 'node:crypto';
  */
 
 /** Bytes of a record's data and its key. */
-export const LARGEST_RECORD = 1_048_576;
+export const MAX_RECORD_BYTES = 1_048_576;
 /** Bytes of the largest body: the rest is for the envelope. */
-export const LARGEST_BODY = LARGEST_RECORD - 32_768;
+export const LARGEST_BODY = MAX_RECORD_BYTES - 32_768;
 
 export interface KinesisRecord {
   readonly Data: Buffer;

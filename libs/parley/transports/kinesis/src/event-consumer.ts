@@ -24,10 +24,10 @@ import { streamName, type Streams } from './topology';
 /** A lease is renewed so often while it lasts. */
 const RENEWALS = 5;
 /** Of the time for a start. */
-const LONGEST_WAIT_FOR_SHARE = 8_000;
-const STARTED_WITHIN = 15_000;
+const LONGEST_WAIT_FOR_SHARE_MS = 8_000;
+const STARTED_WITHIN_MS = 15_000;
 /** Milliseconds from `stop` until the signal of the work under way is aborted. */
-const ENDED_WITHIN = 10_000;
+const ENDED_WITHIN_MS = 10_000;
 
 export interface StreamConsumerOptions {
   readonly client: KinesisClient;
@@ -100,7 +100,7 @@ export class StreamConsumer extends ConsumerServer<'command' | 'event'> {
 
   async close(): Promise<void> {
     await this.stop();
-    await this.ended(this.stoppedAt + ENDED_WITHIN);
+    await this.ended(this.stoppedAt + ENDED_WITHIN_MS);
     this.closed = true;
     this.cancelLease();
     await this.leasing;
@@ -111,9 +111,9 @@ export class StreamConsumer extends ConsumerServer<'command' | 'event'> {
     if (this.registry.subscriptions(this.kind).some(({ live }) => !live)) this.positions();
     try {
       await withTimeout(
-        STARTED_WITHIN,
+        STARTED_WITHIN_MS,
         this.begin(),
-        () => new Error(`no answer within ${STARTED_WITHIN / 1_000} s`),
+        () => new Error(`no answer within ${STARTED_WITHIN_MS / 1_000} s`),
       );
     } catch (error) {
       this.closed = true;
@@ -175,7 +175,7 @@ export class StreamConsumer extends ConsumerServer<'command' | 'event'> {
   private async getOurShare(): Promise<void> {
     const { address, context } = this.options;
     const until =
-      context.clock.elapsed() + Math.min(LONGEST_WAIT_FOR_SHARE, (3 * address.lease) / RENEWALS);
+      context.clock.elapsed() + Math.min(LONGEST_WAIT_FOR_SHARE_MS, (3 * address.lease) / RENEWALS);
     while (
       this.durable.some(({ hasItsShare }) => !hasItsShare) &&
       context.clock.elapsed() < until

@@ -12,12 +12,12 @@ import {
 import { sleep } from '@parley/resilience';
 import type { Address } from './address';
 import { bounded, isMissing, streamName, type Streams } from './topology';
-import { type KinesisRecord, LARGEST_RECORD, recordOf, sizeOf } from './cloudevents';
+import { type KinesisRecord, MAX_RECORD_BYTES, recordOf, sizeOf } from './cloudevents';
 
 /** Records, and bytes, of one request. */
 const MOST = 500;
 const MOST_BYTES = 5 * 1_048_576;
-const CONFIRMED_WITHIN = 10_000;
+const CONFIRMED_WITHIN_MS = 10_000;
 const [FIRST_WAIT, LONGEST_WAIT] = [50, 1_000];
 
 /** Kinesis took other records of a request, but not this one, which it may take later. */
@@ -50,7 +50,7 @@ export class StreamPublisher {
   private async sendOne({ contract, envelope, body }: OutgoingMessage): Promise<void> {
     const stream = streamName(this.address, contract.owner, contract.kind);
     const record = recordOf(headersOf(envelope), body);
-    if (sizeOf(record) > LARGEST_RECORD)
+    if (sizeOf(record) > MAX_RECORD_BYTES)
       throw new RecordTooLargeError(contract.name, sizeOf(record));
     await this.streams.ensure(stream).catch((error: unknown) => {
       throw this.notSent(stream, error);
@@ -65,7 +65,7 @@ export class StreamPublisher {
 
   /** A shard that is too busy takes it a little later. */
   private async put(stream: string, record: KinesisRecord): Promise<void> {
-    const until = performance.now() + CONFIRMED_WITHIN;
+    const until = performance.now() + CONFIRMED_WITHIN_MS;
     for (let wait = FIRST_WAIT; ; wait = Math.min(LONGEST_WAIT, wait * 2)) {
       try {
         return await this.batchesOf(stream).add(record);
@@ -113,7 +113,7 @@ export class StreamPublisher {
   ): Promise<readonly (Error | undefined)[]> {
     const { Records = [] } = await this.client.send(
       new PutRecordsCommand({ StreamName, Records: [...records] }),
-      bounded(CONFIRMED_WITHIN),
+      bounded(CONFIRMED_WITHIN_MS),
     );
     return Records.map(({ ErrorCode, ErrorMessage }) =>
       ErrorCode === undefined
@@ -128,7 +128,7 @@ export class RecordTooLargeError extends UnpublishableError {
   override readonly name = 'RecordTooLargeError';
   constructor(contract: string, size: number) {
     super(
-      `${contract}: the message has ${size} bytes, its envelope included, and Kinesis takes ${LARGEST_RECORD}; say less, or where it can be found`,
+      `${contract}: the message has ${size} bytes, its envelope included, and Kinesis takes ${MAX_RECORD_BYTES}; say less, or where it can be found`,
     );
   }
 }

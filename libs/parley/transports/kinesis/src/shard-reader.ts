@@ -21,8 +21,8 @@ const RECORDS = 500;
 /** Read and not finished: others wait in the shard. */
 const AHEAD = 1_000;
 /** Kinesis lets a shard be read five times a second, by everybody together. */
-const SPACING = 200;
-const AGAIN_AFTER = 1_000;
+const SPACING_MS = 200;
+const AGAIN_AFTER_MS = 1_000;
 
 export interface ReaderPlace {
   readonly client: KinesisClient;
@@ -85,7 +85,7 @@ export class ShardReader {
         const wait = await this.read();
         if (wait === undefined) return this.sink.ended();
         if (wait > 0) await this.pause(wait);
-        while (!this.hasRoom && !this.stopped) await this.pause(AGAIN_AFTER);
+        while (!this.hasRoom && !this.stopped) await this.pause(AGAIN_AFTER_MS);
       } catch (error) {
         await this.failed(error as Error);
       }
@@ -101,12 +101,12 @@ export class ShardReader {
       bounded(),
     );
     this.problem = undefined;
-    if (this.stopped) return SPACING;
+    if (this.stopped) return SPACING_MS;
     this.iterator = answer.NextShardIterator;
     for (const record of answer.Records ?? []) this.take(record);
     if (this.iterator === undefined) return undefined;
     return answer.Records?.length || answer.MillisBehindLatest
-      ? Math.min(SPACING, address.poll)
+      ? Math.min(SPACING_MS, address.poll)
       : address.poll;
   }
 
@@ -158,7 +158,7 @@ export class ShardReader {
         `${this.stream}, ${this.shard}: cannot be read now: ${reasonOf(error)}`,
       );
     this.problem = reasonOf(error);
-    await this.pause(AGAIN_AFTER);
+    await this.pause(AGAIN_AFTER_MS);
   }
 
   private async pause(milliseconds: number): Promise<void> {

@@ -10,9 +10,9 @@ import {
 import type { Place } from './handling';
 import { ShardConsumer } from './shard-consumer';
 
-const ADVANCE_AFTER = 200;
+const ADVANCE_AFTER_MS = 200;
 /** Splitting and merging are looked for so often, also when no shard has ended. */
-const SHARDS_KNOWN_FOR = 30_000;
+const SHARDS_KNOWN_FOR_MS = 30_000;
 
 /**
  * One durable subscription's reading of one stream, in this instance: the shards it holds, and how
@@ -75,7 +75,7 @@ export class StreamSubscription {
     const { clock, address, context } = { ...this.place, clock: this.place.context.clock };
     const asked = clock.elapsed();
     try {
-      if (asked - this.knownAt > SHARDS_KNOWN_FOR && !this.stopped) await this.know();
+      if (asked - this.knownAt > SHARDS_KNOWN_FOR_MS && !this.stopped) await this.know();
       const leases = await this.positions.lease(
         this.reader,
         this.member,
@@ -159,7 +159,7 @@ export class StreamSubscription {
     if (this.held.get(shard.lease.shard) !== shard) return;
     if (shard.leaving) return void (shard.isIdle && this.giveUp(shard));
     if (shard.isFinished) return void this.goOn();
-    this.checkpoints.within(ADVANCE_AFTER);
+    this.checkpoints.within(ADVANCE_AFTER_MS);
   }
 
   /** Read to its end, and all of it handled: the shard's successors can begin. */

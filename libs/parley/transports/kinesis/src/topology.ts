@@ -8,8 +8,8 @@ import { abortAfter, sleep } from '@parley/resilience';
 import type { Address } from './address';
 
 const LONGEST_NAME = 128;
-const BOUND = 10_000;
-const LOOK_EVERY = 250;
+const BOUND_MS = 10_000;
+const LOOK_EVERY_MS = 250;
 
 /** A stream per owner and kind. No owner's name has a dot. */
 export const streamName = ({ prefix }: Address, owner: string, kind: Kind): string =>
@@ -134,7 +134,7 @@ export class Streams {
     stream: string,
     found?: StreamDescriptionSummary,
   ): Promise<StreamDescriptionSummary> {
-    const until = performance.now() + BOUND;
+    const until = performance.now() + BOUND_MS;
     for (let current = found; ; current = await this.find(stream)) {
       if (current?.StreamStatus === 'ACTIVE' || current?.StreamStatus === 'UPDATING')
         return current;
@@ -142,9 +142,9 @@ export class Streams {
         throw new TopologyMismatchError(
           this.address,
           `the stream ${stream}`,
-          `is not there after ${BOUND / 1_000} s (${current?.StreamStatus ?? 'missing'}); AWS may take a minute to make one: try again then`,
+          `is not there after ${BOUND_MS / 1_000} s (${current?.StreamStatus ?? 'missing'}); AWS may take a minute to make one: try again then`,
         );
-      await sleep(current ? LOOK_EVERY : 0);
+      await sleep(current ? LOOK_EVERY_MS : 0);
     }
   }
 }
@@ -153,6 +153,6 @@ export const isMissing = (error: unknown): boolean =>
   (error as Error).name === 'ResourceNotFoundException';
 
 /** For one request: Kinesis answers in time, or not at all. */
-export const bounded = (milliseconds = BOUND): { readonly abortSignal: AbortSignal } => ({
+export const bounded = (milliseconds = BOUND_MS): { readonly abortSignal: AbortSignal } => ({
   abortSignal: abortAfter(milliseconds),
 });

@@ -8,7 +8,7 @@ import {
 } from '@parley/messaging/transport';
 import type { MemoryTx } from './database';
 
-const DAY = 24 * 3_600_000;
+const DAY_MS = 24 * 3_600_000;
 
 /** In-memory claim store, for tests and simulation. */
 export class MemoryClaimStore implements ClaimStore {
@@ -30,7 +30,7 @@ export class MemoryClaimStore implements ClaimStore {
 
   async put(claims: readonly Claim[], tx?: Tx): Promise<void> {
     for (const { id, body } of claims) {
-      this.kept.set(id, { body: Buffer.from(body), until: this.clock.now() + CLAIM_DAYS * DAY });
+      this.kept.set(id, { body: Buffer.from(body), until: this.clock.now() + CLAIM_DAYS * DAY_MS });
       (tx as MemoryTx | undefined)?.undo(() => this.kept.delete(id));
     }
   }

@@ -14,7 +14,7 @@ import { read } from './cloudevents';
 import { Connection } from './connection';
 import { filterOf } from './topic';
 
-const STOPPED_WITHIN = 1_000;
+const STOPPED_WITHIN_MS = 1_000;
 /**
  * MQTT 5: retained messages are not sent when the subscription begins. A broadcast is for
  * subscribers that are connected when it is sent.
@@ -111,7 +111,7 @@ export class MqttBroadcastConsumer extends ConsumerServer<'broadcast'> {
     const { client, ready } = this.connection;
     if (!client || !ready || !this.subscription) return;
     await withTimeout(
-      STOPPED_WITHIN,
+      STOPPED_WITHIN_MS,
       client.unsubscribeAsync(this.filters),
       () => new Error('no answer'),
     ).catch(() => undefined);

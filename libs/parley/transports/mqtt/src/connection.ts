@@ -3,16 +3,16 @@ import { randomUUID } from 'node:crypto';
 import { connect, type IClientOptions, type IConnackPacket, type MqttClient } from 'mqtt';
 import { type Address, MqttUnavailableError } from './address';
 
-const STARTED_WITHIN = 15_000;
-const OPENED_WITHIN = 5_000;
-const AGAIN_AFTER = 1_000;
-const ANSWERED_WITHIN = 10_000;
-const CLOSED_WITHIN = 1_000;
+const STARTED_WITHIN_MS = 15_000;
+const OPENED_WITHIN_MS = 5_000;
+const AGAIN_AFTER_MS = 1_000;
+const ANSWERED_WITHIN_MS = 10_000;
+const CLOSED_WITHIN_MS = 1_000;
 /**
  * Seconds after which a silent connection is asked whether it is there; after half as much again it
  * counts as lost.
  */
-const SILENCE = 10;
+const SILENCE_SECONDS = 10;
 
 export interface ConnectionEvents {
   /**
@@ -57,9 +57,9 @@ export class Connection {
     client.on('close', () => (this.isReady = false));
     try {
       await withTimeout(
-        STARTED_WITHIN,
+        STARTED_WITHIN_MS,
         first,
-        () => this.cause ?? new Error(`no answer within ${STARTED_WITHIN / 1_000} s`),
+        () => this.cause ?? new Error(`no answer within ${STARTED_WITHIN_MS / 1_000} s`),
       );
     } catch (error) {
       await this.close();
@@ -77,7 +77,7 @@ export class Connection {
       if (!this.isReady) await new Promise<void>((resolve) => this.waiting.push(resolve));
       return work(this.client!);
     })();
-    return withTimeout(ANSWERED_WITHIN, working, late);
+    return withTimeout(ANSWERED_WITHIN_MS, working, late);
   }
 
   async close(): Promise<void> {
@@ -85,7 +85,7 @@ export class Connection {
     if (!client) return;
     this.isReady = false;
     await withTimeout(
-      CLOSED_WITHIN,
+      CLOSED_WITHIN_MS,
       client.endAsync(!client.connected),
       () => new Error('no answer'),
     ).catch(() => client.end(true));
@@ -113,9 +113,9 @@ export class Connection {
       protocolVersion: 5,
       clientId: `${this.name}-${randomUUID().slice(0, 8)}`,
       clean: true,
-      keepalive: SILENCE,
-      connectTimeout: OPENED_WITHIN,
-      reconnectPeriod: AGAIN_AFTER,
+      keepalive: SILENCE_SECONDS,
+      connectTimeout: OPENED_WITHIN_MS,
+      reconnectPeriod: AGAIN_AFTER_MS,
       reconnectOnConnackError: true,
       resubscribe: false,
       // News that cannot be said now are not said late.

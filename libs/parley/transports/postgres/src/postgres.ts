@@ -21,7 +21,7 @@ import { PostgresSubjectKeys } from './store/subject-keys';
 import { statement } from './store/transaction';
 
 /** Bytes of the largest body, as limited by the tables (`40-size-limits.sql`). */
-const LARGEST = 1024 * 1024;
+const MAX_BODY_BYTES = 1024 * 1024;
 
 /**
  * Carries commands, events and broadcasts over PostgreSQL; in the service's own database, sending
@@ -50,7 +50,7 @@ function claimsAt(url: string, context: TransportContext): PostgresClaimStore {
 
 class PostgresTransport implements Transport {
   readonly technology = 'postgres';
-  readonly maxBodyBytes = LARGEST;
+  readonly maxBodyBytes = MAX_BODY_BYTES;
   readonly address: string;
   readonly delays = true;
   readonly outage = outageOf;

@@ -12,7 +12,7 @@ import { headersOf } from './cloudevents';
 import { exchangeOf, exchanges, OWN_QUEUE } from './broadcast-exchange';
 import { RabbitServer } from './consumer-server';
 
-const STOPPED_WITHIN = 1_000;
+const STOPPED_WITHIN_MS = 1_000;
 const CONSUMER = 'hears';
 
 /** Receives the broadcasts of its contracts' exchanges. */
@@ -65,7 +65,7 @@ export class RabbitBroadcastConsumer extends RabbitServer {
     // A closed channel delivers nothing either.
     if (this.source)
       await withTimeout(
-        STOPPED_WITHIN,
+        STOPPED_WITHIN_MS,
         this.source.cancel(CONSUMER),
         () => new Error('no answer'),
       ).catch(() => undefined);

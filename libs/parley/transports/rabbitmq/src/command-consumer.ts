@@ -16,9 +16,9 @@ import { RabbitServer } from './consumer-server';
 import { deadQueue, declare, delayQueues, laneQueues } from './topology';
 
 /** Milliseconds after `stop` until running handlers are aborted, and then for them to end. */
-const ENDED_WITHIN = 10_000;
-const NOTICED_WITHIN = 1_000;
-const REBALANCE_EVERY = 2_000;
+const ENDED_WITHIN_MS = 10_000;
+const NOTICED_WITHIN_MS = 1_000;
+const REBALANCE_EVERY_MS = 2_000;
 
 type Take = (message: ConsumeMessage, channel: Channel) => Promise<void>;
 
@@ -182,10 +182,10 @@ export class CommandConsumer extends RabbitServer {
   }
 
   protected override async drained(): Promise<void> {
-    const left = Math.max(0, this.stoppedAt! + ENDED_WITHIN - performance.now());
+    const left = Math.max(0, this.stoppedAt! + ENDED_WITHIN_MS - performance.now());
     await this.ended(left);
     this.deliveries?.abandon('the drain ran out of time');
-    await this.ended(NOTICED_WITHIN);
+    await this.ended(NOTICED_WITHIN_MS);
   }
 
   protected override lost(): void {
@@ -205,7 +205,7 @@ export class CommandConsumer extends RabbitServer {
   private rebalanceLater(connection: ChannelModel, channel: Channel): void {
     this.cancelRebalance?.();
     this.cancelRebalance = this.context.clock.after(
-      REBALANCE_EVERY,
+      REBALANCE_EVERY_MS,
       () => void this.rebalance(connection, channel).catch(() => undefined),
     );
   }

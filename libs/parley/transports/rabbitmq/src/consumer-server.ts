@@ -16,9 +16,9 @@ import { ConnectionLog, loggerWithoutConnections } from './connection-log';
 import { reconnect } from './connections';
 import { CONNECTION } from './publisher';
 
-const STARTED_WITHIN = 15_000;
-const CLOSED_WITHIN = 3_000;
-const RECONNECT_AFTER = 1_000;
+const STARTED_WITHIN_MS = 15_000;
+const CLOSED_WITHIN_MS = 3_000;
+const RECONNECT_AFTER_MS = 1_000;
 
 /** ServerRMQ with a start timeout, endless reconnects and health. */
 export abstract class RabbitServer extends ServerRMQ implements Consumer {
@@ -90,7 +90,7 @@ export abstract class RabbitServer extends ServerRMQ implements Consumer {
   override async close(): Promise<void> {
     await this.stop();
     await this.drained();
-    await withTimeout(CLOSED_WITHIN, super.close(), () => new Error('not closed in time')).catch(
+    await withTimeout(CLOSED_WITHIN_MS, super.close(), () => new Error('not closed in time')).catch(
       (error: Error) => {
         this.context.log(
           'warn',
@@ -113,10 +113,10 @@ export abstract class RabbitServer extends ServerRMQ implements Consumer {
     const late = () =>
       new RabbitUnavailableError(
         this.address,
-        new Error(`no answer within ${STARTED_WITHIN / 1_000} s`),
+        new Error(`no answer within ${STARTED_WITHIN_MS / 1_000} s`),
       );
     try {
-      await withTimeout(STARTED_WITHIN, this.consumingBegins(), late);
+      await withTimeout(STARTED_WITHIN_MS, this.consumingBegins(), late);
     } catch (error) {
       await this.close();
       return started(startFailure(this.address, error));
@@ -169,7 +169,7 @@ export abstract class RabbitServer extends ServerRMQ implements Consumer {
     if (this.state === 'starting') return this.failStart?.(failure);
     this.reason = failure.message;
     this.context.log('error', failure.message, bugDetails(failure));
-    this.context.clock.after(RECONNECT_AFTER, () => this.reconnectFrom(connection));
+    this.context.clock.after(RECONNECT_AFTER_MS, () => this.reconnectFrom(connection));
   }
 
   private reconnectFrom(connection: ChannelModel): void {

@@ -15,7 +15,7 @@ import { Semaphore, Underway } from './concurrency';
  * Milliseconds that a message of the own queue waits after the pipeline returned it although the
  * instance is not stopping, or after it could not be moved.
  */
-const PAUSE = 1_000;
+const PAUSE_MS = 1_000;
 
 export interface Handing extends Pick<Delivery, 'supports' | 'signal'> {
   readonly wanted: () => boolean;
@@ -80,7 +80,7 @@ export class Deliveries {
   }
 
   pause(): Promise<void> {
-    return pause(this.context.clock, PAUSE);
+    return pause(this.context.clock, PAUSE_MS);
   }
 
   private deliveryOf(

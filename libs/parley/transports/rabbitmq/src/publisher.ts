@@ -24,11 +24,11 @@ import { declare, laneOf, LONGEST_WAIT, rungOf } from './topology';
  * Bytes of the largest body: RabbitMQ's `max_message_size` since 4.0; before, it was 128 MiB. The
  * broker closes the channel of a larger message, which would fail other messages, too.
  */
-export const LARGEST = 16 * 1024 * 1024;
+export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
-const CONNECTED_WITHIN = 15_000;
-const CONFIRMED_WITHIN = 10_000;
-const DECLARED_AGAIN_AFTER = 1_000;
+const CONNECTED_WITHIN_MS = 15_000;
+const CONFIRMED_WITHIN_MS = 10_000;
+const DECLARED_AGAIN_AFTER_MS = 1_000;
 /**
  * Milliseconds in which messages are sent one by one after the broker closed the channel because of
  * one of them.
@@ -89,9 +89,9 @@ export class CommandPublisher extends ClientRMQ {
 
   override async connect(): Promise<void> {
     const late = () =>
-      startFailure(this.address, new Error(`no answer within ${CONNECTED_WITHIN / 1_000} s`));
+      startFailure(this.address, new Error(`no answer within ${CONNECTED_WITHIN_MS / 1_000} s`));
     try {
-      await withTimeout(CONNECTED_WITHIN, super.connect(), late);
+      await withTimeout(CONNECTED_WITHIN_MS, super.connect(), late);
     } catch (error) {
       await this.close().catch(() => undefined);
       throw startFailure(this.address, error);
@@ -168,8 +168,8 @@ export class CommandPublisher extends ClientRMQ {
     const unknown = (why: string) => this.errors.unconfirmed(queue, why);
     const send = async () => {
       const channel = await this.open();
-      await withTimeout(CONFIRMED_WITHIN, this.confirmed(channel, queue, data, unknown), () =>
-        unknown(`no confirm within ${CONFIRMED_WITHIN / 1_000} s`),
+      await withTimeout(CONFIRMED_WITHIN_MS, this.confirmed(channel, queue, data, unknown), () =>
+        unknown(`no confirm within ${CONFIRMED_WITHIN_MS / 1_000} s`),
       );
     };
     await this.guilty.search(send);
@@ -221,8 +221,8 @@ export class CommandPublisher extends ClientRMQ {
 
   private async sendOne(message: OutgoingMessage): Promise<void> {
     const { contract, body } = message;
-    if (body.length > LARGEST)
-      throw new BodyTooLargeError(contract.name, body.length, LARGEST, 'rabbitmq');
+    if (body.length > MAX_MESSAGE_BYTES)
+      throw new BodyTooLargeError(contract.name, body.length, MAX_MESSAGE_BYTES, 'rabbitmq');
     return message.contract.kind === 'broadcast'
       ? this.sendBroadcast(message)
       : this.sendCommand(message);
@@ -279,8 +279,8 @@ export class CommandPublisher extends ClientRMQ {
   ): Promise<void> {
     await this.open();
     const connection = this.manager.connection as ChannelModel;
-    const late = () => new Error(`no answer within ${CONFIRMED_WITHIN / 1_000} s`);
-    await withTimeout(CONFIRMED_WITHIN, make(connection), late).catch(
+    const late = () => new Error(`no answer within ${CONFIRMED_WITHIN_MS / 1_000} s`);
+    await withTimeout(CONFIRMED_WITHIN_MS, make(connection), late).catch(
       (error: Error & { code?: number }) => {
         throw error.code === 406 || error instanceof NotThereError
           ? startFailure(this.address, error)
@@ -295,12 +295,14 @@ export class CommandPublisher extends ClientRMQ {
    */
   private declareAgainSoon(owner: string): void {
     const { declared } = this;
-    setTimeout(() => declared.delete(owner), DECLARED_AGAIN_AFTER).unref();
+    setTimeout(() => declared.delete(owner), DECLARED_AGAIN_AFTER_MS).unref();
   }
 
   private async open(): Promise<ConfirmChannel> {
     if (!this.client) throw this.errors.notConnected();
-    return withTimeout(CONFIRMED_WITHIN, this.channels.arrival(), () => this.errors.notConnected());
+    return withTimeout(CONFIRMED_WITHIN_MS, this.channels.arrival(), () =>
+      this.errors.notConnected(),
+    );
   }
 
   /** Reconnects: a closed channel stays closed as long as its connection lives. */

@@ -17,7 +17,7 @@ import { Address } from './address';
 import { RabbitBroadcastConsumer } from './broadcast-consumer';
 import { exchangeOf } from './broadcast-exchange';
 import { CommandConsumer } from './command-consumer';
-import { CommandPublisher, LARGEST } from './publisher';
+import { CommandPublisher, MAX_MESSAGE_BYTES } from './publisher';
 import { deadQueue, LANES, queuesOf, RUNGS } from './topology';
 
 export const rabbitmq: Technology = {
@@ -33,7 +33,7 @@ export const rabbitmq: Technology = {
  */
 class RabbitTransport implements Transport {
   readonly technology = 'rabbitmq';
-  readonly maxBodyBytes = LARGEST;
+  readonly maxBodyBytes = MAX_MESSAGE_BYTES;
   readonly delays = true;
   readonly address: string;
   private readonly publisher: CommandPublisher;

@@ -18,8 +18,8 @@ import { type Address, RedisUnavailableError } from './address';
 import { connectionOptions, hangUp } from './connection';
 import { channelOf } from './publisher';
 
-const STARTED_WITHIN = 10_000;
-const ENDED_WITHIN = 1_000;
+const STARTED_WITHIN_MS = 10_000;
+const ENDED_WITHIN_MS = 1_000;
 /**
  * Milliseconds between pings, and until an answer: a connection that only listens would never
  * notice that the network lost it.
@@ -60,9 +60,9 @@ export class RedisBroadcastConsumer extends ServerRedis implements Consumer {
     try {
       if (subscription)
         await withTimeout(
-          STARTED_WITHIN,
+          STARTED_WITHIN_MS,
           this.subscribe(subscription),
-          () => new Error(`no answer within ${STARTED_WITHIN / 1_000} s`),
+          () => new Error(`no answer within ${STARTED_WITHIN_MS / 1_000} s`),
         );
     } catch (error) {
       await this.close();
@@ -160,7 +160,7 @@ export class RedisBroadcastConsumer extends ServerRedis implements Consumer {
     this.cancelBeat();
     if (this.client?.status === 'ready')
       await withTimeout(
-        ENDED_WITHIN,
+        ENDED_WITHIN_MS,
         this.client.unsubscribe(),
         () => new Error('no answer'),
       ).catch(() => undefined);

@@ -2,9 +2,9 @@ import { withTimeout } from '@parley/messaging/transport';
 import type { Redis } from 'ioredis';
 import { type Address, WITHOUT_PASSWORD } from './address';
 
-export const CONNECTED_WITHIN = 10_000;
-const CLOSED_WITHIN = 1_000;
-const RETRY_AFTER = 1_000;
+export const CONNECTED_WITHIN_MS = 10_000;
+const CLOSED_WITHIN_MS = 1_000;
+const RETRY_AFTER_MS = 1_000;
 
 /**
  * Nest's options for ioredis. Reconnects for ever: without further attempts, one lost connection
@@ -13,12 +13,12 @@ const RETRY_AFTER = 1_000;
 export const connectionOptions = (address: Address) => ({
   ...address.options,
   retryAttempts: Number.MAX_SAFE_INTEGER,
-  retryDelay: RETRY_AFTER,
-  connectTimeout: CONNECTED_WITHIN,
+  retryDelay: RETRY_AFTER_MS,
+  connectTimeout: CONNECTED_WITHIN_MS,
   // An idle connection that the network lost is found by the operating system; one that owes an
   // answer, by this bound. Without it, all that is published would wait for that one.
   keepAlive: 5_000,
-  socketTimeout: CONNECTED_WITHIN,
+  socketTimeout: CONNECTED_WITHIN_MS,
   // A broadcast is news: said when the connection is back it would be late, and said twice it would
   // be wrong.
   enableOfflineQueue: false,
@@ -32,7 +32,9 @@ export async function connected(client: Redis | null, late: () => Error): Promis
   if (client.status === 'ready') return;
   let ready!: () => void;
   const becomesReady = new Promise<void>((resolve) => client.once('ready', (ready = resolve)));
-  await withTimeout(CONNECTED_WITHIN, becomesReady, late).finally(() => client.off('ready', ready));
+  await withTimeout(CONNECTED_WITHIN_MS, becomesReady, late).finally(() =>
+    client.off('ready', ready),
+  );
 }
 
 /**
@@ -54,7 +56,7 @@ export async function refuseNeedlessPassword(
 export async function hangUp(client: Redis | null | undefined): Promise<void> {
   if (!client || client.status === 'end') return;
   // A client that is not connected rejects at once; one with a silent peer never resolves.
-  await withTimeout(CLOSED_WITHIN, client.quit(), () => new Error('no answer')).catch(
+  await withTimeout(CLOSED_WITHIN_MS, client.quit(), () => new Error('no answer')).catch(
     () => undefined,
   );
   client.disconnect();

@@ -14,7 +14,7 @@ import type { Redis } from 'ioredis';
 import { type Address, RedisUnavailableError } from './address';
 import {
   connected,
-  CONNECTED_WITHIN,
+  CONNECTED_WITHIN_MS,
   connectionOptions,
   hangUp,
   refuseNeedlessPassword,
@@ -25,9 +25,9 @@ import {
  * 32 MB wait at once, or 8 MB for a minute (`client-output-buffer-limit pubsub`): one that is busy
  * must survive a few of them.
  */
-export const LARGEST = 1024 * 1024;
+export const MAX_MESSAGE_BYTES = 1024 * 1024;
 
-const STARTED_WITHIN = 10_000;
+const STARTED_WITHIN_MS = 10_000;
 
 /** The channel of a contract. Redis sends its messages only to instances that subscribed to it. */
 export const channelOf = (contract: string): string => `parley.${contract}`;
@@ -45,9 +45,9 @@ export class BroadcastPublisher extends ClientRedis {
   override async connect(): Promise<void> {
     try {
       await withTimeout(
-        STARTED_WITHIN,
+        STARTED_WITHIN_MS,
         this.opened(),
-        () => new Error(`no answer within ${STARTED_WITHIN / 1_000} s`),
+        () => new Error(`no answer within ${STARTED_WITHIN_MS / 1_000} s`),
       );
     } catch (error) {
       await this.close();
@@ -68,8 +68,8 @@ export class BroadcastPublisher extends ClientRedis {
 
   async sendAll(messages: readonly OutgoingMessage[]): Promise<void> {
     await sendInOrder(messages, async ({ contract, envelope, body }) => {
-      if (body.length > LARGEST)
-        throw new BodyTooLargeError(contract.name, body.length, LARGEST, 'redis');
+      if (body.length > MAX_MESSAGE_BYTES)
+        throw new BodyTooLargeError(contract.name, body.length, MAX_MESSAGE_BYTES, 'redis');
       await this.dispatchEvent({
         pattern: channelOf(contract.name),
         data: toStructured(headersOf(envelope), body),
@@ -94,10 +94,10 @@ export class BroadcastPublisher extends ClientRedis {
     pattern: channel,
     data,
   }: ReadPacket<string>): Promise<void> {
-    const silence = () => this.cause || `no answer within ${CONNECTED_WITHIN / 1_000} s`;
+    const silence = () => this.cause || `no answer within ${CONNECTED_WITHIN_MS / 1_000} s`;
     const client = this.pubClient as Redis | null;
     await connected(client, () => this.errors.notStored(channel, silence()));
-    await withTimeout(CONNECTED_WITHIN, client!.publish(channel, data), () =>
+    await withTimeout(CONNECTED_WITHIN_MS, client!.publish(channel, data), () =>
       this.errors.unconfirmed(channel, silence()),
     ).catch((error) => {
       throw error instanceof UnconfirmedError

@@ -14,7 +14,7 @@ import type {
 } from '@parley/messaging/transport';
 import { Address } from './address';
 import { RedisBroadcastConsumer } from './broadcast-consumer';
-import { BroadcastPublisher, channelOf, LARGEST } from './publisher';
+import { BroadcastPublisher, channelOf, MAX_MESSAGE_BYTES } from './publisher';
 
 export const redis: Technology = {
   name: 'redis',
@@ -25,7 +25,7 @@ export const redis: Technology = {
 
 class RedisTransport implements Transport {
   readonly technology = 'redis';
-  readonly maxBodyBytes = LARGEST;
+  readonly maxBodyBytes = MAX_MESSAGE_BYTES;
   readonly delays = false;
   readonly address: string;
   private readonly publisher: BroadcastPublisher;

@@ -6,7 +6,7 @@ import {
   deliveriesOf,
   failureOf,
   isSuspect,
-  LARGEST_MESSAGE,
+  MAX_MESSAGE_BYTES,
   sqsMessageOf,
   remainingOf,
   sizeOf,
@@ -83,10 +83,10 @@ describe('a command as SQS has it', () => {
 
   it('leaves the stack behind where a copy would be too large', () => {
     const large = received(
-      sqsMessageOf(headers, Buffer.from(JSON.stringify('x'.repeat(LARGEST_MESSAGE - 1_000)))),
+      sqsMessageOf(headers, Buffer.from(JSON.stringify('x'.repeat(MAX_MESSAGE_BYTES - 1_000)))),
     );
     const copy = copyOf(large, { failure: { ...failure, stack: 'x'.repeat(8_000) } });
-    expect(sizeOf(copy)).toBeLessThan(LARGEST_MESSAGE);
+    expect(sizeOf(copy)).toBeLessThan(MAX_MESSAGE_BYTES);
     expect(failureOf(received(copy))).toEqual({ ...failure, stack: '' });
   });
 

@@ -13,9 +13,9 @@ import {
  */
 
 /** Bytes of a message, its attributes included, and of a request. */
-export const LARGEST_MESSAGE = 1_048_576;
+export const MAX_MESSAGE_BYTES = 1_048_576;
 /** Bytes of the largest body: the rest is for an envelope and the failure of a retry. */
-export const LARGEST_BODY = LARGEST_MESSAGE - 40_960;
+export const LARGEST_BODY = MAX_MESSAGE_BYTES - 40_960;
 
 /** State that travels with a command that comes back. */
 export interface Bookkeeping {
@@ -53,7 +53,7 @@ export function copyOf(message: Message, kept: Bookkeeping): SqsMessage {
     MessageAttributes: { ...own, ...bookkeeping(with_) },
   });
   const whole = copy(kept);
-  if (!kept.failure || sizeOf(whole) <= LARGEST_MESSAGE) return whole;
+  if (!kept.failure || sizeOf(whole) <= MAX_MESSAGE_BYTES) return whole;
   return copy({ ...kept, failure: { ...kept.failure, stack: '' } });
 }
 

@@ -17,13 +17,13 @@ import type { CommandPublisher } from './publisher';
 import { LaneConsumer, type Place, type QueueConsumer, StandardConsumer } from './queue';
 import type { QueueUrls, Topology } from './topology';
 
-const STARTED_WITHIN = 15_000;
+const STARTED_WITHIN_MS = 15_000;
 /**
  * Milliseconds from `stop` until the signal of the work under way is aborted, and then until its
  * end.
  */
-const ENDED_WITHIN = 10_000;
-const NOTICED_WITHIN = 1_000;
+const ENDED_WITHIN_MS = 10_000;
+const NOTICED_WITHIN_MS = 1_000;
 
 /** Consumes an owner's queues, and the messages that SQS gave up on. */
 export class CommandConsumer extends ConsumerServer {
@@ -63,9 +63,9 @@ export class CommandConsumer extends ConsumerServer {
 
   async close(): Promise<void> {
     await this.stop();
-    await this.ended(Math.max(0, this.stoppedAt + ENDED_WITHIN - performance.now()));
+    await this.ended(Math.max(0, this.stoppedAt + ENDED_WITHIN_MS - performance.now()));
     for (const consumer of this.consumers) consumer.abandon('the drain ran out of time');
-    await this.ended(NOTICED_WITHIN);
+    await this.ended(NOTICED_WITHIN_MS);
   }
 
   async backlog(): Promise<readonly Backlog[]> {
@@ -87,9 +87,9 @@ export class CommandConsumer extends ConsumerServer {
   protected async start(): Promise<void> {
     try {
       this.urls = await withTimeout(
-        STARTED_WITHIN,
+        STARTED_WITHIN_MS,
         this.topology.of(this.subscription.name),
-        () => new Error(`no answer within ${STARTED_WITHIN / 1_000} s`),
+        () => new Error(`no answer within ${STARTED_WITHIN_MS / 1_000} s`),
       );
     } catch (error) {
       throw startFailure(this.address, error);

@@ -10,8 +10,8 @@ import { type Failure, givenUpByBroker, type TransportContext } from '@parley/me
 import { bounded } from './topology';
 import { deliveriesOf, contentOf, failureOf } from './cloudevents';
 
-const WAIT = 20;
-const AGAIN_AFTER = 5_000;
+const WAIT_SECONDS = 20;
+const AGAIN_AFTER_MS = 5_000;
 
 /**
  * Moves messages that SQS itself gave up on to the dead letters of the service, with the reason.
@@ -58,12 +58,12 @@ export class DeadLetterConsumer {
       QueueUrl: url,
       MaxNumberOfMessages: 10,
       VisibilityTimeout: 30,
-      WaitTimeSeconds: WAIT,
+      WaitTimeSeconds: WAIT_SECONDS,
       MessageSystemAttributeNames: ['ApproximateReceiveCount', 'SentTimestamp'],
       MessageAttributeNames: ['All'],
     });
     return (
-      (await this.client.send(command, bounded(WAIT * 1_000 + 5_000, this.stopped.signal)))
+      (await this.client.send(command, bounded(WAIT_SECONDS * 1_000 + 5_000, this.stopped.signal)))
         .Messages ?? []
     );
   }
@@ -100,7 +100,7 @@ export class DeadLetterConsumer {
         signal.removeEventListener('abort', go);
         resolve();
       };
-      const cancel = this.context.clock.after(AGAIN_AFTER, go);
+      const cancel = this.context.clock.after(AGAIN_AFTER_MS, go);
       signal.addEventListener('abort', go);
     });
   }

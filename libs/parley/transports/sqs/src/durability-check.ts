@@ -2,7 +2,7 @@ import type { Finding } from '@parley/messaging/transport';
 import type { Address } from './address';
 import { queueNames, type Topology } from './topology';
 
-const FORTNIGHT = 14 * 24 * 3_600;
+const FORTNIGHT_SECONDS = 14 * 24 * 3_600;
 
 /** Checks whether confirmed commands are still there later. */
 export async function checkDurability(
@@ -53,7 +53,7 @@ function retention(queue: string, seconds: string | undefined): Finding {
       verdict: 'unknown',
       says: 'commands that nobody handles are deleted after that time; set it to 1209600, 14 days',
     };
-  if (Number(seconds) < FORTNIGHT)
+  if (Number(seconds) < FORTNIGHT_SECONDS)
     return {
       what,
       verdict: 'unsafe',

@@ -18,10 +18,10 @@ import { createHash } from 'node:crypto';
 import type { Address } from './address';
 import { batchesOf, EntryRefusedError } from './batches';
 import { bounded, groupOf, isMissing, type QueueUrls, type Topology } from './topology';
-import { LARGEST_MESSAGE, sqsMessageOf, type SqsMessage, sizeOf } from './cloudevents';
+import { MAX_MESSAGE_BYTES, sqsMessageOf, type SqsMessage, sizeOf } from './cloudevents';
 
 /** Seconds: the longest delay of SQS; the rest of a longer delay waits in further rounds. */
-const LONGEST_WAIT = 900;
+const LONGEST_WAIT_SECONDS = 900;
 
 type Ready = Omit<SendMessageBatchRequestEntry, 'Id'> & SqsMessage;
 
@@ -68,7 +68,7 @@ export class CommandPublisher {
     milliseconds: number,
     parcel: (remaining: number) => SqsMessage,
   ): Promise<void> {
-    const wait = Math.min(Math.ceil(milliseconds / 1_000), LONGEST_WAIT);
+    const wait = Math.min(Math.ceil(milliseconds / 1_000), LONGEST_WAIT_SECONDS);
     const remaining = Math.max(0, Math.ceil(milliseconds) - wait * 1_000);
     return this.put(owner, 'commands', {
       ...parcel(remaining),
@@ -87,7 +87,7 @@ export class CommandPublisher {
 
   private async put(owner: string, role: keyof QueueUrls, entry: Ready): Promise<void> {
     const size = sizeOf(entry);
-    if (size > LARGEST_MESSAGE) throw new MessageTooLargeError(owner, size);
+    if (size > MAX_MESSAGE_BYTES) throw new MessageTooLargeError(owner, size);
     const urls = await this.topology.of(owner).catch((error: unknown) => {
       throw this.notSent(owner, error);
     });
@@ -125,7 +125,7 @@ export class CommandPublisher {
         this.client.send(new SendMessageBatchCommand({ QueueUrl: url, Entries }), bounded());
       this.batches.set(
         url,
-        (batches = batchesOf<Ready>(request, { bytes: LARGEST_MESSAGE, sizeOf })),
+        (batches = batchesOf<Ready>(request, { bytes: MAX_MESSAGE_BYTES, sizeOf })),
       );
     }
     return batches;
@@ -141,7 +141,7 @@ export class MessageTooLargeError extends UnpublishableError {
   override readonly name = 'MessageTooLargeError';
   constructor(owner: string, size: number) {
     super(
-      `a command for ${owner} has ${size} bytes, its envelope included, and SQS takes ${LARGEST_MESSAGE}; say less, or where it can be found`,
+      `a command for ${owner} has ${size} bytes, its envelope included, and SQS takes ${MAX_MESSAGE_BYTES}; say less, or where it can be found`,
     );
   }
 }

@@ -22,9 +22,9 @@ import { attemptOf, contentOf, copyOf, failureOf, isSuspect, remainingOf } from 
 const MOST_AT_ONCE = 10;
 /** Commands of busy keys that wait here for their turn: others may be found behind them. */
 const WAITING_AT_MOST = 100;
-const AGAIN_AFTER = 1_000;
+const AGAIN_AFTER_MS = 1_000;
 /** On top of the wait that SQS was asked for. */
-const ANSWERED_WITHIN = 5_000;
+const ANSWERED_WITHIN_MS = 5_000;
 
 /** Shared by both consumers of an owner. */
 export interface Place {
@@ -143,7 +143,7 @@ export abstract class QueueConsumer {
     });
     const { Messages = [] } = await client.send(
       command,
-      bounded(address.wait * 1_000 + ANSWERED_WITHIN),
+      bounded(address.wait * 1_000 + ANSWERED_WITHIN_MS),
     );
     return Messages;
   }
@@ -161,7 +161,7 @@ export abstract class QueueConsumer {
       await declareAnew().catch((failure: Error) => (this.problem = failure.message));
     if (!this.stopped)
       await new Promise<void>(
-        (resolve) => void ((this.wake = resolve), context.clock.after(AGAIN_AFTER, resolve)),
+        (resolve) => void ((this.wake = resolve), context.clock.after(AGAIN_AFTER_MS, resolve)),
       );
   }
 

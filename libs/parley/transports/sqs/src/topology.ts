@@ -11,7 +11,7 @@ import type { Resource, TransportContext } from '@parley/messaging/transport';
 import { abortAfter } from '@parley/resilience';
 import { createHash } from 'node:crypto';
 import type { Address } from './address';
-import { LARGEST_MESSAGE } from './cloudevents';
+import { MAX_MESSAGE_BYTES } from './cloudevents';
 
 /*
  * Queues of an owner in SQS. Sender and consumer declare the same ones, in either order; so
@@ -24,14 +24,14 @@ import { LARGEST_MESSAGE } from './cloudevents';
  */
 
 /** Seconds: the longest SQS keeps a message; later it is gone. */
-const KEPT = 14 * 24 * 3_600;
+const KEPT_SECONDS = 14 * 24 * 3_600;
 /**
  * Receptions after which SQS gives a command up. It is there for commands that kill their consumer:
  * returns of a drain count, too, but the pipeline's own limit comes long before it.
  */
 const RECEIVED_AT_MOST = 50;
 const LONGEST_NAME = 80;
-const BOUND = 10_000;
+const BOUND_MS = 10_000;
 
 type Role = 'commands' | 'lanes' | 'dead' | 'deadLanes';
 export type QueueUrls = Readonly<Record<Role, string>>;
@@ -54,10 +54,10 @@ export const groupOf = (key: string): string =>
 function settingsOf(role: Role, address: Address, deadArn?: string): Record<string, string> {
   const isFifo = role === 'lanes' || role === 'deadLanes';
   return {
-    MessageRetentionPeriod: String(KEPT),
+    MessageRetentionPeriod: String(KEPT_SECONDS),
     VisibilityTimeout: String(address.lease),
     DelaySeconds: '0',
-    MaximumMessageSize: String(LARGEST_MESSAGE),
+    MaximumMessageSize: String(MAX_MESSAGE_BYTES),
     ...(isFifo && {
       FifoQueue: 'true',
       ContentBasedDeduplication: 'false',
@@ -215,9 +215,9 @@ export class Topology {
     url: string,
     found: Readonly<Record<string, string>>,
   ): Promise<Readonly<Record<string, string>>> {
-    const size = Number(found.MaximumMessageSize ?? LARGEST_MESSAGE);
-    if (this.mode === 'verify' || size >= LARGEST_MESSAGE) return found;
-    const raised = { MaximumMessageSize: String(LARGEST_MESSAGE) };
+    const size = Number(found.MaximumMessageSize ?? MAX_MESSAGE_BYTES);
+    if (this.mode === 'verify' || size >= MAX_MESSAGE_BYTES) return found;
+    const raised = { MaximumMessageSize: String(MAX_MESSAGE_BYTES) };
     const raise = new SetQueueAttributesCommand({ QueueUrl: url, Attributes: raised });
     await this.client.send(raise, bounded());
     return { ...found, ...raised };
@@ -259,7 +259,7 @@ export const isMissing = (error: unknown): boolean =>
 
 /** For one request: SQS answers in time, or not at all. */
 export const bounded = (
-  milliseconds = BOUND,
+  milliseconds = BOUND_MS,
   signal?: AbortSignal,
 ): { readonly abortSignal: AbortSignal } => {
   const timeout = abortAfter(milliseconds);

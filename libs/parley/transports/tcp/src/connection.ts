@@ -10,7 +10,7 @@ import type {
   OutgoingCall,
 } from '@parley/messaging/transport';
 import { DeadlineExceeded, startTimer } from '@parley/resilience';
-import { frameOf, FrameReader, MESSAGE_LIMIT } from './frames';
+import { frameOf, FrameReader, MAX_MESSAGE_BYTES } from './frames';
 import { cancelText, type FromServer, fromServer, requestText, STOPPING } from './packets';
 
 /** Milliseconds that an instance has to accept the connection. */
@@ -49,7 +49,7 @@ export class TcpConnection implements CallConnection {
     const { contract, deadline, signal, body } = request;
     signal?.throwIfAborted();
     if (deadline.budget() === 0) throw new DeadlineExceeded(contract.name, 0);
-    if (body.length > MESSAGE_LIMIT) return { ok: false, fault: tooLarge(body.length) };
+    if (body.length > MAX_MESSAGE_BYTES) return { ok: false, fault: tooLarge(body.length) };
     if (!this.line?.isUsable) this.line = this.open();
     return this.line.ask(request);
   }
@@ -67,7 +67,7 @@ export class TcpConnection implements CallConnection {
 
 const tooLarge = (bytes: number): CallFault => ({
   code: 'too-large',
-  message: `a request of ${bytes} bytes is too large: ${MESSAGE_LIMIT} bytes are the most`,
+  message: `a request of ${bytes} bytes is too large: ${MAX_MESSAGE_BYTES} bytes are the most`,
 });
 
 /** One socket, from its opening to its end. */

@@ -4,9 +4,9 @@
  */
 
 /** Bytes of the largest request or reply that either side sends. */
-export const MESSAGE_LIMIT = 4 * 1024 * 1024;
+export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 /** Characters of the largest frame that is read: a message, and room for its headers. */
-const FRAME_LIMIT = MESSAGE_LIMIT + 256 * 1024;
+const FRAME_LIMIT = MAX_MESSAGE_BYTES + 256 * 1024;
 const MAX_LENGTH_DIGITS = String(FRAME_LIMIT).length;
 
 export const frameOf = (text: string): string => `${text.length}#${text}`;
@@ -78,7 +78,7 @@ function lengthIn(digits: string): number {
   if (length > FRAME_LIMIT || digits.length > MAX_LENGTH_DIGITS)
     throw new FrameError(
       'too-large',
-      `a packet of more than ${FRAME_LIMIT} characters is too large: ${MESSAGE_LIMIT} bytes are the most`,
+      `a packet of more than ${FRAME_LIMIT} characters is too large: ${MAX_MESSAGE_BYTES} bytes are the most`,
     );
   return length;
 }

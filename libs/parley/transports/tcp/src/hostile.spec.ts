@@ -8,7 +8,7 @@ import {
   type Fate,
   goodOrder,
 } from '@parley/conformance';
-import { frameOf, FrameReader, MESSAGE_LIMIT } from './frames';
+import { frameOf, FrameReader, MAX_MESSAGE_BYTES } from './frames';
 import { helloText } from './packets';
 import { tcp } from './tcp';
 
@@ -65,7 +65,7 @@ async function neighbour(): Promise<void> {
 
 hostileSuite({
   name: 'TCP', type: victim.contract.name, good: goodOrder, called: true, attributes: 'texts', open, close, neighbour,
-  largest: { bytes: MESSAGE_LIMIT, reason: 'too-large' },
+  largest: { bytes: MAX_MESSAGE_BYTES, reason: 'too-large' },
   send: async (body, attributes): Promise<Fate> => {
     const answer = await answerTo(packet(body, texts(attributes as Attributes)));
     return answer.includes('"err"') ? { refused: answer } : 'taken';

@@ -14,7 +14,7 @@ import {
   portTakenError,
 } from '@parley/messaging/transport';
 import { CallerConnection } from './caller-connection';
-import { MESSAGE_LIMIT } from './frames';
+import { MAX_MESSAGE_BYTES } from './frames';
 import { type Request, STOPPING } from './packets';
 
 /** Milliseconds that callers have to leave, and calls under way to be answered, at the end. */
@@ -22,7 +22,7 @@ const GRACE_MS = 1_000;
 /** Connections of callers at the same time. */
 const MAX_CONNECTIONS = 1_000;
 /** Bytes of a fault's details that travel. */
-const FAULT_LIMIT = 64 * 1024;
+const MAX_FAULT_BYTES = 64 * 1024;
 
 const refusal = (code: string, message: string): CallFault => ({ code, message });
 
@@ -98,8 +98,8 @@ export class TcpCallServer extends ConsumerServer<'call'> implements CallServer 
     if (this.state === 'stopped')
       return connection.fail(id, refusal(STOPPING, 'this instance stops; ask another one'));
     if (!contract) return connection.fail(id, refusal('no-handler', 'nothing here answers this'));
-    if (body.length > MESSAGE_LIMIT)
-      return connection.fail(id, refusal('too-large', `more than ${MESSAGE_LIMIT} bytes`));
+    if (body.length > MAX_MESSAGE_BYTES)
+      return connection.fail(id, refusal('too-large', `more than ${MAX_MESSAGE_BYTES} bytes`));
     const call = this.underWay.begin(contract, budget);
     if (connection.begin(id, call)) await this.answerTo(connection, request, contract, call);
     else call.end();
@@ -115,8 +115,8 @@ export class TcpCallServer extends ConsumerServer<'call'> implements CallServer 
     const answer = await this.answer({ contract: contract.name, headers, body, deadline, signal });
     call.end();
     connection.end(id);
-    if (!answer.ok) connection.fail(id, boundedFault(answer.fault, FAULT_LIMIT));
-    else if (answer.body.length <= MESSAGE_LIMIT) connection.reply(id, answer.body);
+    if (!answer.ok) connection.fail(id, boundedFault(answer.fault, MAX_FAULT_BYTES));
+    else if (answer.body.length <= MAX_MESSAGE_BYTES) connection.reply(id, answer.body);
     else
       connection.fail(
         id,

@@ -2,7 +2,7 @@ import type { OutgoingMessage, TransportContext } from '@parley/messaging/transp
 import { publishBroadcasts } from './broadcast';
 import type { Caller, Statement } from '../connection/database';
 
-const SWEEP_EVERY = 60_000;
+const SWEEP_EVERY_MS = 60_000;
 const SWEEP: Statement = {
   name: 'parley_sweep_broadcasts',
   text: 'select parley.sweep_broadcasts()',
@@ -62,7 +62,7 @@ export class BroadcastPublisher {
 
   /** Long broadcasts are kept in a table for a few minutes; publishers delete old ones. */
   private sweep(): void {
-    if (performance.now() - this.sweptAt < SWEEP_EVERY) return;
+    if (performance.now() - this.sweptAt < SWEEP_EVERY_MS) return;
     this.sweptAt = performance.now();
     this.database.call(SWEEP).catch((error: unknown) => {
       this.context.log('debug', 'postgres: old broadcasts could not be swept', { error });

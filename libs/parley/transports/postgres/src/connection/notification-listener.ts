@@ -13,8 +13,8 @@ export interface Listener {
   readonly reconnected?: () => void;
 }
 
-const PING_EVERY = 10_000;
-const PING_TIMEOUT = 5_000;
+const PING_EVERY_MS = 10_000;
+const PING_TIMEOUT_MS = 5_000;
 const RECONNECT_AFTER = [50, 250, 1_000, 3_000];
 
 /**
@@ -107,8 +107,8 @@ export class NotificationListener {
   }
 
   private ping(client: Client): void {
-    this.cancelTimer = this.context.clock.after(PING_EVERY, () => {
-      const cancel = this.context.clock.after(PING_TIMEOUT, () => this.lost(client));
+    this.cancelTimer = this.context.clock.after(PING_EVERY_MS, () => {
+      const cancel = this.context.clock.after(PING_TIMEOUT_MS, () => this.lost(client));
       client.query('select').then(
         () => {
           cancel();

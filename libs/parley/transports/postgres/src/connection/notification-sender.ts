@@ -1,6 +1,6 @@
 import type { Clock, TransportContext } from '@parley/messaging/transport';
 
-const APART = 10;
+const APART_MS = 10;
 
 /**
  * Notifies listeners that there is something new: after the commit, on a connection of its own,
@@ -31,7 +31,7 @@ export class NotificationSender {
 
   private async run(): Promise<void> {
     while (this.due.size > 0) {
-      const wait = this.lastRung + APART - performance.now();
+      const wait = this.lastRung + APART_MS - performance.now();
       await new Promise<void>((resolve) =>
         wait > 0 ? this.clock.after(wait, resolve) : setImmediate(resolve),
       );

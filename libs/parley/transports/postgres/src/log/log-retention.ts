@@ -1,7 +1,7 @@
 import type { TransportContext } from '@parley/messaging/transport';
 import type { Caller, Statement } from '../connection/database';
 
-const HOUR = 3_600_000;
+const HOUR_MS = 3_600_000;
 const KEEP: Statement = {
   name: 'parley_keep_event_days',
   text: 'select parley.keep_event_days() said',
@@ -27,7 +27,7 @@ export class LogRetention {
     const [kept] = await this.database.call<{ said: string | null }>(KEEP);
     if (kept?.said) this.context.log('info', `postgres: of the event log, ${kept.said}`);
     await this.database.call(FORGET);
-    this.cancel = this.context.clock.after(HOUR, () => void this.again());
+    this.cancel = this.context.clock.after(HOUR_MS, () => void this.again());
   }
 
   stop(): void {
@@ -43,7 +43,7 @@ export class LogRetention {
         'postgres: could not prepare the days ahead of the event log; trying again in an hour',
         { error },
       );
-      this.cancel = this.context.clock.after(HOUR, () => void this.again());
+      this.cancel = this.context.clock.after(HOUR_MS, () => void this.again());
     }
   }
 }

@@ -3,7 +3,7 @@ import type { Claim, ClaimStore, TransportContext, Tx } from '@parley/messaging/
 import type { Database, Statement } from '../connection/database';
 import { statement } from './transaction';
 
-const HOUR = 3_600_000;
+const HOUR_MS = 3_600_000;
 
 export interface Keeping {
   /** The address without credentials, for messages. */
@@ -65,7 +65,7 @@ export class PostgresClaimStore implements ClaimStore {
         { error },
       );
     });
-    this.cancel = this.surroundings.clock.after(HOUR, () => void this.sweep());
+    this.cancel = this.surroundings.clock.after(HOUR_MS, () => void this.sweep());
   }
 }
 

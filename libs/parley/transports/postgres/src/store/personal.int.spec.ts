@@ -11,7 +11,7 @@ import {
   MessagingModule,
   Subscription,
 } from '@parley/messaging';
-import { KEY_LIFETIME, MAX_INDEXED_CHARACTERS } from '@parley/messaging/transport';
+import { KEY_LIFETIME_MS, MAX_INDEXED_CHARACTERS } from '@parley/messaging/transport';
 import { eventually } from '@parley/conformance';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
@@ -225,7 +225,7 @@ describe('what was said of a person', () => {
     expect(rows[0]!.file.includes(ADA.pupilId)).toBe(true);
     expect(rows[0]!.file.includes(secret)).toBe(false);
 
-    later = KEY_LIFETIME; // every process is through with it by now
+    later = KEY_LIFETIME_MS; // every process is through with it by now
     const rebuilt = reader();
     await start('rawarchive', [rebuilt.controller]);
     await store.lanes.deadLetters.edit(
