@@ -11,6 +11,7 @@ import {
   PAYMENTS,
   repair,
   slowInventory,
+  spoil,
 } from './faulty.mjs';
 import { SilentProxy } from './silent-proxy.mjs';
 
@@ -82,6 +83,7 @@ export async function prepareApart(shop, faults) {
  */
 export async function poison({ shop, customers, until }, { fault }, milliseconds) {
   const card = cardOf(fault);
+  spoil(shop.dir, card);
   const from = Date.now();
   const order = await customers.placeOne(card);
   if (order === undefined) throw new Error(`the order with the card ${card} was refused`);

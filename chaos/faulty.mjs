@@ -48,6 +48,16 @@ export const faultyPayments = (dir) => ({
 });
 
 /**
+ * The build does harm at that card, also when it was repaired before, and counts from zero.
+ * @param {string} dir
+ * @param {string} card
+ */
+export function spoil(dir, card) {
+  for (const ending of ['repaired', 'done'])
+    fs.rmSync(path.join(dir, '.data', `${card}.${ending}`), { force: true });
+}
+
+/**
  * How often the handler of that order was entered.
  * @param {string} dir
  * @param {string} card
