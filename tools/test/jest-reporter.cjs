@@ -4,6 +4,7 @@ const { mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
 const inspector = require('node:inspector');
 const { tmpdir } = require('node:os');
 const path = require('node:path');
+const { stripVTControlCharacters } = require('node:util');
 const { noteOf } = require('./jest-environment.cjs');
 
 // A test has its own time limit, which cannot stop one that blocks its whole process: that process
@@ -20,6 +21,16 @@ const placeIn = (origin = '') =>
   /\(?([^\s()]+:\d+:\d+)\)?/.exec(origin)?.[1]?.replace(`${path.join(__dirname, '../..')}/`, '') ??
   '';
 const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
+
+const firstLine = (text = '') => stripVTControlCharacters(text).trim().split('\n', 1)[0];
+
+/** A line for each test that failed, with what it said first. */
+const linesOf = ({ testResults, testExecError }) => [
+  ...testResults
+    .filter(({ status }) => status === 'failed')
+    .map(({ fullName, failureMessages }) => `${fullName}: ${firstLine(failureMessages[0])}`),
+  ...(testExecError ? [firstLine(testExecError.message)] : []),
+];
 
 /** Somebody may be standing at a breakpoint. */
 const isInspected = () =>
@@ -77,11 +88,14 @@ module.exports = class Reporter {
     for (const { type, message, origin } of result.console ?? [])
       console.log(`  console.${type} ${placeIn(origin)}\n${indented(message)}`);
     if (!failed) return;
-    this.failures.push({ file: short(file), passed: result.numPassingTests, failed });
-    if (this.overdue.has(file))
-      console.log(
-        `  It did not end within ${seconds(FILE_MAY_TAKE)}: its process was ended${this.current.has(file) ? `, at "${this.current.get(file)}"` : ''}.`,
-      );
+    const overdue = this.overdue.has(file) && this.whyEnded(file);
+    this.failures.push({
+      file: short(file),
+      passed: result.numPassingTests,
+      failed,
+      lines: overdue ? [overdue] : linesOf(result),
+    });
+    if (overdue) console.log(`  ${overdue}`);
     else if (!EACH_TEST || result.testExecError) console.log(result.failureMessage);
   }
 
@@ -109,13 +123,23 @@ module.exports = class Reporter {
     }
   }
 
+  whyEnded(file) {
+    const at = this.current.has(file) ? `, at "${this.current.get(file)}"` : '';
+    return `It did not end within ${seconds(FILE_MAY_TAKE)}: its process was ended${at}.`;
+  }
+
   /** With --runInBand there is no other process than this one. */
   endRun(file) {
     console.log(
       `✗ ${short(file)}  did not end within ${seconds(FILE_MAY_TAKE)}: the run stops here`,
     );
     this.failed += 1;
-    this.failures.push({ file: short(file), passed: 0, failed: 1 });
+    this.failures.push({
+      file: short(file),
+      passed: 0,
+      failed: 1,
+      lines: [this.whyEnded(file)],
+    });
     this.onRunComplete();
     process.exit(1);
   }

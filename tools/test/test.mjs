@@ -106,12 +106,17 @@ async function plainSpecs() {
 }
 
 /**
+ * A file in which something failed; `lines` has one for each of its tests that did.
+ * @typedef {{ file: string, passed: number, failed: number, lines: string[] }} Failure
+ */
+
+/**
  * What Jest counted.
  * @typedef {object} Counted
  * @property {number} passed
  * @property {number} failed
  * @property {number} skipped
- * @property {{ file: string, passed: number, failed: number }[]} failures
+ * @property {Failure[]} failures
  */
 
 /**
@@ -144,15 +149,17 @@ async function specs(flags) {
  */
 async function secondLook(first) {
   let { passed, failed } = first;
+  const failures = [];
   for (const one of first.failures) {
     console.log(`── again, by itself: ${one.file}`);
     const second = await specs(['--runInBand', '--forceExit', '--runTestsByPath', one.file]);
     passed += second.passed - one.passed;
     failed += second.failed - one.failed;
+    failures.push(...second.failures);
     if (second.failed === 0)
       console.log(`unsteady: ${one.file} failed beside others, and passes by itself`);
   }
-  return { ...first, passed, failed };
+  return { ...first, passed, failed, failures };
 }
 
 // Types are checked beside the specs, which wait now and then for a database or a timer.
@@ -164,11 +171,13 @@ const first = await specs(
 );
 const worthALook = again && first.failures.length > 0 && first.failures.length <= UNSTEADY_AT_MOST;
 const typesOk = await checkingTypes;
-const { passed, failed, skipped } = worthALook ? await secondLook(first) : first;
+const { passed, failed, skipped, failures } = worthALook ? await secondLook(first) : first;
 const sums = {
   passed: passed + plain.passed + (typesOk ? 1 : 0),
   failed: failed + plain.failed + (typesOk === false ? 1 : 0),
 };
 if (isWhole) for (const line of untried(process.env, { all })) console.log(line);
+for (const { file, lines } of failures)
+  for (const line of lines) console.log(`✗ ${file} › ${line}`);
 console.log(`${sums.passed} passed, ${sums.failed} failed${skipped ? `, ${skipped} skipped` : ''}`);
 process.exitCode = sums.failed === 0 ? 0 : 1;
