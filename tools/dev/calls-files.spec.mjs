@@ -1,17 +1,10 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { addCalls, removeCalls, writeCalls } from './calls-files.mjs';
+import { inEmptyFolder } from './empty-folder.fixture.mjs';
 
-const former = process.cwd();
-before(() => process.chdir(fs.mkdtempSync(path.join(os.tmpdir(), 'parley-calls-'))));
-after(() => {
-  const folder = process.cwd();
-  process.chdir(former);
-  fs.rmSync(folder, { recursive: true });
-});
+inEmptyFolder();
 
 /**
  * @param {import('../../topology.js').ProcessName} service

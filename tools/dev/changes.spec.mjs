@@ -1,22 +1,12 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askFor, takeChanges } from './changes.mjs';
+import { inEmptyFolder } from './empty-folder.fixture.mjs';
 import { identity } from './run-file.mjs';
 
-const former = process.cwd();
-before(() => {
-  process.chdir(fs.mkdtempSync(path.join(os.tmpdir(), 'parley-changes-')));
-  fs.mkdirSync('.data');
-});
-after(() => {
-  const folder = process.cwd();
-  process.chdir(former);
-  fs.rmSync(folder, { recursive: true });
-});
+inEmptyFolder(() => fs.mkdirSync('.data'));
 
 const scale = { scale: { catalog: 3 } };
 

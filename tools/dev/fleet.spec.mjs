@@ -2,11 +2,11 @@
 // and drain.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { afterEach, beforeEach, test } from 'node:test';
 import { instanceOf } from '../topology/environment.mjs';
 import { topology } from '../topology/topology.mjs';
+import { inEmptyFolder } from './empty-folder.fixture.mjs';
 import { Fleet } from './fleet.mjs';
 import { isReady } from './readiness.mjs';
 import { LOGS, Supervised } from './supervised.mjs';
@@ -25,15 +25,11 @@ const MAIN = `
 `;
 const REFUSING = `console.error('CONFIG is missing'); process.exit(1);`;
 
-const former = process.cwd();
 /** @type {Supervised[]} */
 let running = [];
 let isStopping = false;
 
-before(() => {
-  process.chdir(fs.mkdtempSync(path.join(os.tmpdir(), 'parley-fleet-')));
-  fs.mkdirSync(LOGS, { recursive: true });
-});
+inEmptyFolder(() => fs.mkdirSync(LOGS, { recursive: true }));
 beforeEach(async () => {
   isStopping = false;
   running = [];
@@ -42,11 +38,6 @@ beforeEach(async () => {
   fs.writeFileSync(STEPS, '');
 });
 afterEach(() => Promise.all(running.map((service) => service.stop(1_000))));
-after(() => {
-  const folder = process.cwd();
-  process.chdir(former);
-  fs.rmSync(folder, { recursive: true });
-});
 
 /**
  * @param {string} service

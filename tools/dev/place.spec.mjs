@@ -1,23 +1,15 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { forgetLogins, keepLogin } from '../auth/login-file.mjs';
+import { inEmptyFolder } from './empty-folder.fixture.mjs';
 import { addAddress, removeAddress, writeAddresses } from './operations-file.mjs';
 import { placeHere } from './place.mjs';
 import { identity, removeRun, writeRun } from './run-file.mjs';
 
 const NOWHERE = 'http://127.0.0.1:1';
 
-const former = process.cwd();
-
-before(() => process.chdir(fs.mkdtempSync(path.join(os.tmpdir(), 'parley-place-'))));
-after(() => {
-  const folder = process.cwd();
-  process.chdir(former);
-  fs.rmSync(folder, { recursive: true });
-});
+inEmptyFolder();
 
 test('without a run file nothing runs here', () => {
   writeAddresses();
