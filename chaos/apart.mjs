@@ -14,21 +14,12 @@ import {
   spoil,
 } from './faulty.mjs';
 import { SilentProxy } from './silent-proxy.mjs';
+import { PATIENCE_MS } from './test-bed.mjs';
 
 /** @import { Rows } from '../tools/shop/books-read.mjs' */
-/** @import { Customers } from './client.mjs' */
-/** @import { Death, Done, Planned, Until } from './record.mjs' */
+/** @import { Death, Done, Planned } from './record.mjs' */
 /** @import { Shop } from './shop.mjs' */
-
-/**
- * What a fault of one message or connection needs.
- * @typedef {object} Hands
- * @property {Shop} shop
- * @property {Customers} customers
- * @property {SilentProxy} [proxy] where a connection falls silent
- * @property {Until} until
- * @property {(sql: string) => Promise<number>} count
- */
+/** @import { TestBed } from './test-bed.mjs' */
 
 /**
  * A dead letter as it is kept.
@@ -50,7 +41,6 @@ import { SilentProxy } from './silent-proxy.mjs';
  * @type {Readonly<Record<string, number>>}
  */
 const DEAD_WITHIN_MS = { F20: 90_000, F21: 300_000, F22: 300_000 };
-const PATIENCE_MS = 90_000;
 const REPLAYED_WITHIN_MS = 20_000;
 const BEHIND_PROXY = 'inventory-1';
 
@@ -76,18 +66,19 @@ export async function prepareApart(shop, faults) {
 /**
  * Places one order whose handler does harm and waits until its message is a dead letter; then
  * repairs the build and replays the message.
- * @param {Hands} hands
+ * @param {TestBed} bed
  * @param {Planned} event
  * @param {number} milliseconds
  * @returns {Promise<Done & { times: number, after: number }>}
  */
-export async function poison({ shop, customers, until }, { fault }, milliseconds) {
+export async function poison(bed, { fault }, milliseconds) {
+  const { shop, customers } = bed;
   const card = cardOf(fault);
   spoil(shop.dir, card);
   const from = Date.now();
   const order = await customers.placeOne(card);
   if (order === undefined) throw new Error(`the order with the card ${card} was refused`);
-  const died = await until(
+  const died = await bed.until(
     Math.max(milliseconds, DEAD_WITHIN_MS[fault] ?? 0),
     async () => (await deathsOf(shop, order)).length > 0,
     500,
@@ -100,7 +91,7 @@ export async function poison({ shop, customers, until }, { fault }, milliseconds
   repair(shop.dir, card);
   for (const name of PAYMENTS) shop.signal(name, 'SIGKILL'); // a handler that hangs ends with its build
   await shop.allReady();
-  const why = died ? await replay(shop, deaths, until) : 'it never died';
+  const why = died ? await replay(bed, deaths) : 'it never died';
   const replayed = why === undefined;
   return {
     from,
@@ -142,11 +133,10 @@ async function deathsOf(shop, orderId) {
 /**
  * Replays as an operator does. Resolves with the command's message if it still fails after some
  * tries, which it needs because the processes have only just started.
- * @param {Shop} shop
+ * @param {TestBed} bed
  * @param {readonly Death[]} deaths
- * @param {Until} until
  */
-async function replay(shop, deaths, until) {
+async function replay(bed, deaths) {
   const names = deaths.map(({ queue, id }) => `${queue.split('.')[0]}/${id}`);
   const command = [
     'tools/parley.mjs',
@@ -159,23 +149,24 @@ async function replay(shop, deaths, until) {
   /** @type {string | undefined} */
   let why;
   const asked = () =>
-    promisify(execFile)(process.execPath, command, { cwd: shop.dir }).then(
+    promisify(execFile)(process.execPath, command, { cwd: bed.shop.dir }).then(
       () => (why = undefined),
       (error) => (why = `${error.stdout}${error.stderr}`.trim() || error.message),
     );
-  await until(REPLAYED_WITHIN_MS, async () => (await asked()) === undefined, 1000);
+  await bed.until(REPLAYED_WITHIN_MS, async () => (await asked()) === undefined, 1000);
   return why;
 }
 
 /**
  * Lets the open connections of one process to PostgreSQL fall silent while its handlers have
  * transactions open. Its twin and new connections work.
- * @param {Hands} hands
+ * @param {TestBed} bed
  * @param {number} milliseconds
  */
-export async function silence({ proxy, until, count }, milliseconds) {
+export async function silence(bed, milliseconds) {
+  const { proxy } = bed;
   if (!proxy) throw new Error('there is no network that can fall silent');
-  const caught = await until(PATIENCE_MS, async () => (await count(HALF_DONE)) > 0, 20);
+  const caught = await bed.until(PATIENCE_MS, async () => (await bed.count(HALF_DONE)) > 0, 20);
   const from = Date.now();
   const connections = proxy.hush();
   await sleep(milliseconds);

@@ -16,6 +16,7 @@ import { APART, described, scheduleOf } from './schedule.mjs';
 import { Shop } from './shop.mjs';
 import { faketime } from './skewed-clock.mjs';
 import { readSinks, rest } from './sinks.mjs';
+import { TestBed } from './test-bed.mjs';
 import { withDatabase } from '../tools/shop/books-read.mjs';
 import { readJson } from '../tools/shop/http-json.mjs';
 import { messageOf } from '../tools/terminal/errors.mjs';
@@ -76,7 +77,7 @@ async function experiment(options, folder, shop) {
     history,
     hostile: options.faults.includes('F16'),
   });
-  const harm = new Harm({ shop, customers, afterStart, ...prepared });
+  const harm = new Harm(new TestBed({ shop, customers, afterStart, ...prepared }));
   const ordering = customers.run();
   await harmOnSchedule(schedule, options.seconds, harm, faults);
   await harm.heal();
