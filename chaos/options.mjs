@@ -1,10 +1,8 @@
 // The options of `npm run chaos --`.
 import { parseArgs } from 'node:util';
-import { messageOf } from '../tools/terminal/errors.mjs';
+import { messageOf, Mistake } from '../tools/terminal/errors.mjs';
 import { PLANTS } from './plants.mjs';
 import { APART, FAULTS, shortestFor, TOGETHER } from './schedule.mjs';
-
-export class Mistake extends Error {}
 
 export const HELP = `npm run chaos -- [options]   runs the whole shop under load, breaks it on a schedule, and judges the result
 

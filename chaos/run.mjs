@@ -7,7 +7,7 @@ import { check, readRecord, verdictTable } from './check.mjs';
 import { Customers } from './client.mjs';
 import { Harm } from './faults.mjs';
 import { History } from './history.mjs';
-import { chaosOptions, HELP, Mistake } from './options.mjs';
+import { chaosOptions, HELP } from './options.mjs';
 import { editsOf, flagsOf, NOTES, PLANTS } from './plants.mjs';
 import { proveAll } from './all.mjs';
 import { prepareApart } from './apart.mjs';
@@ -19,7 +19,7 @@ import { readSinks, rest } from './sinks.mjs';
 import { TestBed } from './test-bed.mjs';
 import { withDatabase } from '../tools/shop/books-read.mjs';
 import { readJson } from '../tools/shop/http-json.mjs';
-import { messageOf } from '../tools/terminal/errors.mjs';
+import { messageOf, Mistake } from '../tools/terminal/errors.mjs';
 
 /** @import { ChaosOptions } from './options.mjs' */
 /** @import { Finding, Planned } from './record.mjs' */

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { installServices, keptPasswords, passwordVariable, roles } from './database.mjs';
-import { codeOf, messageOf } from '../terminal/errors.mjs';
+import { codeOf, messageOf, Mistake } from '../terminal/errors.mjs';
 import { topology } from '../topology/topology.mjs';
 
 const HELP = `npm run install-database -- --url <url> [--passwords <file>]
@@ -20,9 +20,6 @@ const HELP = `npm run install-database -- --url <url> [--passwords <file>]
 const OLDEST = 15;
 const PATIENCE_MS = 60_000;
 const NOT_UP_YET = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', '57P03']);
-
-/** What the reader can put right; said without a stack. */
-class Mistake extends Error {}
 
 function parsed() {
   const options = /** @type {const} */ ({
