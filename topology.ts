@@ -17,7 +17,7 @@ export type ProcessName = Service | 'payment-provider';
 
 export interface Process {
   name: ProcessName;
-  /** What it is for, as a newcomer would ask. */
+  /** Its purpose, in words for a newcomer. */
   purpose: string;
   /** `edge` stops first, `outside` (a company we do not own) last. */
   place: 'edge' | 'inside' | 'outside';
@@ -28,7 +28,7 @@ export interface Process {
   slot: number;
   /** True when it answers calls: at its HTTP port + 1000. */
   answersCalls: boolean;
-  /** How many instances `npm start` runs unless told otherwise (`--scale inventory=3`). */
+  /** Number of instances `npm start` runs unless told otherwise (`--scale inventory=3`). */
   replicas: number;
   /**
    * Its schema, which only its own role can read. Without one it cannot store, so neither handle

@@ -16,7 +16,7 @@ const SEEDS = [1, 7, 42];
 /** @typedef {{ name: string, what?: string, args: (string | number)[] }} Proof */
 
 /**
- * What a run said of itself (verdict.json).
+ * The verdict of a run (verdict.json).
  * @typedef {object} Verdict
  * @property {boolean} good
  * @property {readonly string[]} broken the invariants that do not hold

@@ -13,7 +13,8 @@ import { codeOf } from '../tools/terminal/errors.mjs';
 /** @typedef {{ sku: string, price: number }} Product */
 
 /**
- * What a customer knows after an attempt. With `unknown` the order may have been taken.
+ * The outcome of an attempt, as the customer knows it. With `unknown` the order may have been
+ * taken.
  * @typedef {{ type: 'ok' | 'fail' | 'unknown', orderId?: string, why?: string }} Outcome
  */
 

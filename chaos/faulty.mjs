@@ -58,7 +58,7 @@ export function spoil(dir, card) {
 }
 
 /**
- * How often the handler of that order was entered.
+ * Number of times the handler of that order was entered.
  * @param {string} dir
  * @param {string} card
  */

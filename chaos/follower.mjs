@@ -31,7 +31,8 @@ export async function follow(gatewayUrl, orderId, history, signal) {
 /** @typedef {{ number: number, what: string, status?: string }} Stage */
 
 /**
- * What a customer knows of an order: the number of its last stage, and whether that was final.
+ * The state of an order as its customer knows it: the number of its last stage, and whether that
+ * was final.
  * @typedef {{ last: number, over: boolean }} Watch
  */
 

@@ -1,5 +1,5 @@
-// What a run leaves to be judged, as types: the customers' history, the faults, and what was found
-// when all was over. Lines of history and faults have the fields of their sort.
+// The record of a run that is judged, as types: the customers' history, the faults, and what was
+// found when all was over. Lines of history and faults have the fields of their sort.
 
 /** @import { Books, Line } from '../tools/shop/accounting.mjs' */
 
@@ -61,7 +61,7 @@
 /** @typedef {{ off: number, seen?: number, worked: number }} Phase */
 
 /**
- * What a fault did.
+ * The evidence of a fault.
  * @typedef {object} Done
  * @property {boolean} bit whether it had an effect
  * @property {string} [why] it had none
@@ -80,7 +80,8 @@
  */
 
 /**
- * Whether it came true in so many milliseconds; asked again and again, with so many between.
+ * Waits until something is true: asks every `every` ms for at most `milliseconds`; false when that
+ * was not enough.
  * @callback Until
  * @param {number} milliseconds
  * @param {() => boolean | Promise<boolean>} isSo
@@ -113,7 +114,7 @@
 /** @typedef {{ queue: string, message_id: string, contract: string, error: string, cause: string }} DeadRow */
 
 /**
- * What was found when all was over.
+ * The findings when all was over.
  * @typedef {Books & {
  *   events: LoggedEvent[],
  *   dead: DeadRow[],

@@ -14,7 +14,7 @@ import { randomOf } from './random.mjs';
  */
 
 /**
- * What makes a schedule.
+ * The inputs of a schedule.
  * @typedef {object} Plan
  * @property {number} seed
  * @property {number} seconds

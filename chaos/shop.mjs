@@ -113,7 +113,7 @@ export class Shop {
     return runIn(this.dir);
   }
 
-  /** What runs now. @throws while nothing does */
+  /** The running shop. @throws while nothing does */
   launched() {
     const run = this.run();
     if (!run) throw new Error(`Nothing runs in ${this.dir}.`);

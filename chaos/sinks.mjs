@@ -59,7 +59,7 @@ export async function rest(run, milliseconds, say) {
 }
 
 /**
- * What is under way, by its sort; the reason where the database cannot be asked.
+ * Counts of the work under way, by its sort; the reason where the database cannot be asked.
  * @param {Run} run
  * @returns {Promise<Record<string, number | string>>}
  */

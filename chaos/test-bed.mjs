@@ -1,4 +1,4 @@
-// What the faults work on: the shop, its customers, and its database.
+// The object of the faults: the shop, its customers, and its database.
 import pg from 'pg';
 import { setTimeout as sleep } from 'node:timers/promises';
 

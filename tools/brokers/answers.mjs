@@ -1,4 +1,4 @@
-// How one sees that a broker is ready.
+// Tests of whether a broker is ready.
 import net from 'node:net';
 
 const QUICKLY_MS = 2_000;

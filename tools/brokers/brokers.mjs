@@ -85,7 +85,7 @@ async function launch(broker, place) {
 }
 
 /**
- * What listens need not work yet: it is used once, as a service uses it.
+ * A port that listens need not work yet: it is used once, as a service uses it.
  * @param {Broker} broker
  * @returns {Promise<string | undefined>}
  */

@@ -1,4 +1,4 @@
-// What brokers are made of, from the archives this machine is set up for: Debian packages, Maven
+// The programs of the brokers, from the archives this machine is set up for: Debian packages, Maven
 // artifacts, npm packages.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,4 @@
-// Where brokers live: what was downloaded (lib), what they store (data), what they print (log), and
+// Folders of the brokers: downloads (lib), their data (data), their output (log), and
 // who runs (run).
 import fs from 'node:fs';
 import path from 'node:path';

@@ -9,7 +9,7 @@ import aliases from './aliases.cjs';
 import { commandLine } from '../terminal/command-line.mjs';
 
 /**
- * What a folder was made from: a recipe, and a stamp for each source.
+ * The origin of a folder: a recipe, and a stamp for each source.
  * @typedef {{ recipe: string, files: Record<string, string> }} Manifest
  */
 

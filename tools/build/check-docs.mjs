@@ -16,7 +16,7 @@ const LINK = /\]\(([^)\s]+)\)/g;
 const NAMED_PATH =
   /`((?:(?:apps|docs|examples|libs|tools)\/[\w./-]+)|[a-z][\w.-]*\/(?:[\w.-]+\/)*[\w.-]+\.(?:ts|mjs|cjs|js|md|sql|json|yaml))`/g;
 const SOURCE = /^\s*(?:\/\/|#) ((?:apps|examples|libs|tools)\/\S+\.(?:ts|mjs|py))/;
-/** What only exists in the reader's hands: the service that docs/add-a-service.md adds. */
+/** Names that only exist in the reader's hands: the service that docs/add-a-service.md adds. */
 const EXAMPLES = /^(?:apps|libs\/contracts)\/loyalty(?:\/|$)/;
 
 /** @param {string} link */

@@ -47,7 +47,7 @@ const databaseUrl = (role, variable) =>
 const indented = (lines, by) => lines.map((line) => `${' '.repeat(by)}${line}`).join('\n');
 
 /**
- * What people outside of the containers reach. Metrics and operations are elsewhere.
+ * Ports that people outside of the containers reach. Metrics and operations are elsewhere.
  * @param {Process} process
  */
 const isPublished = ({ name, place }) => place === 'edge' || name === 'console';
@@ -63,7 +63,7 @@ function operationsUrls() {
   );
 }
 
-/** What an administrator may set; empty counts as missing. */
+/** Variables that an administrator may set; empty counts as missing. */
 const OF_EVERY_SERVICE = ['OPERATORS_ISSUER', 'OPERATORS_AUDIENCE', 'OPERATORS_JWKS_URL'];
 const OF_THE_GATEWAY = [
   'AUTH_ISSUER',
@@ -102,7 +102,7 @@ function environment(process) {
 }
 
 /**
- * Who is called is ready before its callers start, and stops after them.
+ * A service that is called is ready before its callers start, and stops after them.
  * @param {Process} process
  */
 function dependencies({ data, calls = [], outside = [] }) {

@@ -29,7 +29,7 @@ import aliases from './aliases.cjs';
  */
 
 /**
- * How a package is imported: for its types only, when it is needed (`import()`), or at start.
+ * The way a package is imported: for its types only, when it is needed (`import()`), or at start.
  * @typedef {'types' | 'when needed' | 'at start'} Use
  */
 

@@ -1,4 +1,4 @@
-// Who says and who handles a contract, as far as the sources of the services tell: for those whom a
+// Senders and handlers of a contract, as far as the sources of the services tell: for those whom a
 // change concerns.
 import fs from 'node:fs';
 import path from 'node:path';

@@ -15,7 +15,7 @@ const withData = () => topology.flatMap(({ name, data }) => (data ? [{ name, dat
 export const roles = () => withData().map(({ name }) => name);
 
 /**
- * Where a password is given from outside: a container, an `.env`, a secret.
+ * The variable in which a password is given from outside: a container, an `.env`, a secret.
  * @param {string} role
  */
 export const passwordVariable = (role) =>
@@ -92,7 +92,7 @@ const OWNER_STATEMENTS = `
   end $$;`;
 
 /**
- * What PostgreSQL grants to everybody is taken back first: a role sees its own schema and nothing
+ * PostgreSQL's grants to everybody are taken back first: a role sees its own schema and nothing
  * else.
  * @param {pg.Client} client
  */

@@ -108,7 +108,7 @@ async function names(client, statement, values) {
 }
 
 /**
- * What this installation consists of, as far as it is there.
+ * The parts of this installation that are there.
  * @param {pg.Client} client
  * @returns {Promise<Record<string, string[]>>}
  */

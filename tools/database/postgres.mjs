@@ -59,7 +59,7 @@ const asFlags = (settings) =>
   Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 
 /**
- * Who to run as: nothing to do unless we are root.
+ * The user to run as; the present one unless that is root.
  * @returns {RunAs}
  */
 function unprivileged() {
@@ -118,7 +118,7 @@ async function installed() {
 }
 
 /**
- * Where the programs and the data are: beside the checkout if the unprivileged user may read it
+ * Folders of the programs and the data: beside the checkout if the unprivileged user may read it
  * (not below a 0700 home).
  * @param {string} dir
  * @param {RunAs} who

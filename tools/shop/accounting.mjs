@@ -1,4 +1,4 @@
-// What must hold between the books of all services, the payment provider's ledger and the mails,
+// The rules between the books of all services, the payment provider's ledger and the mails,
 // once nothing is under way. Pure functions over rows as they are kept: for `npm run books` and for
 // the judge of `npm run chaos` alike. Each calls `wrong` with a sentence per finding and returns
 // what it counted.

@@ -57,7 +57,7 @@ async function answered(contract) {
 }
 
 /**
- * How many of them each instance answered while `work` ran.
+ * Counts of what each instance answered while `work` ran.
  * @param {string} contract
  * @param {() => Promise<unknown>} work
  */

@@ -1,5 +1,5 @@
-// What the running system has used so far: CPU seconds and memory of its processes, commits of
-// PostgreSQL. Zero where the operating system does not tell.
+// The running system's use of the machine so far: CPU seconds and memory of its processes, commits
+// of PostgreSQL. Zero where the operating system does not tell.
 import fs from 'node:fs';
 import pg from 'pg';
 

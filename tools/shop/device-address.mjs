@@ -18,7 +18,7 @@ export function deviceAddress(asked, run = readRun()) {
 }
 
 /**
- * Where the shop says what devices follow; undefined when it does not say it by MQTT.
+ * The broker on which devices follow the shop; undefined when it does not broadcast by MQTT.
  * @param {Pick<Run, 'environment'>} [run]
  */
 function brokerOfShop(run) {

@@ -61,7 +61,7 @@ const time = (at) =>
   Number.isNaN(new Date(at).getTime()) ? '--:--:--' : new Date(at).toLocaleTimeString('en-GB');
 
 /**
- * What others wrote may hold what a terminal would obey.
+ * Text of others may hold codes that a terminal would obey.
  * @param {unknown} value
  */
 const plain = (value) => String(value).replace(/\p{Cc}/gu, '?');

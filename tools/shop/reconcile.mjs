@@ -10,7 +10,7 @@ import { readBooks, withDatabase } from './books-read.mjs';
 /** @import { Run } from '../dev/run-file.mjs' */
 
 /**
- * What one rule found.
+ * The finding of one rule.
  * @typedef {object} Finding
  * @property {string} what the rule
  * @property {boolean} ok

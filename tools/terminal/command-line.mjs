@@ -1,4 +1,4 @@
-// What was typed after a command: `--help` prints its text, a mistake is told in one sentence and
+// The words typed after a command: `--help` prints its text, a mistake is told in one sentence and
 // exits with 2.
 import { parseArgs } from 'node:util';
 import { messageOf } from './errors.mjs';

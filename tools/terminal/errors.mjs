@@ -1,4 +1,4 @@
-// What was caught, as far as it is known: JavaScript lets anything be thrown.
+// Facts about a caught value: JavaScript lets anything be thrown.
 
 /**
  * The code that Node, the operating system or PostgreSQL gave an error: `ENOENT`, `28P01`.

@@ -1,4 +1,4 @@
-// What a start shows while it goes on: one line that is redrawn on a terminal, plain lines anywhere
+// The progress of a start: one line that is redrawn on a terminal, plain lines anywhere
 // else.
 const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const CLEAR = '\r\x1b[2K';
@@ -14,7 +14,7 @@ export class Progress {
   #timer;
 
   /**
-   * What is being waited for; on a terminal it stays below everything else.
+   * The things waited for; on a terminal it stays below everything else.
    * @param {string} text
    */
   waitFor(text) {

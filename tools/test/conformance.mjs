@@ -153,7 +153,7 @@ function results() {
 }
 
 /**
- * What was not tried, for its broker was not given, has a column that says so.
+ * A technology that was not tried, for its broker was not given, has a column that says so.
  * @param {Column[]} columns
  * @returns {Column[]}
  */

@@ -83,7 +83,7 @@ function randomOf(state) {
 /** @typedef {Awaited<ReturnType<typeof run>>} Report */
 
 /**
- * Who dies where, and which part of the deaths it gets.
+ * The processes that die at a step, and their part of the deaths.
  * @type {readonly Plan[]}
  */
 const CAMPAIGNS = [

@@ -1,5 +1,5 @@
-// What the conformance specs declare, written to the folder CONFORMANCE_DECLARED: they are loaded
-// without Jest and try nothing.
+// The declarations of the conformance specs, written to the folder CONFORMANCE_DECLARED: they are
+// loaded without Jest and try nothing.
 const { readdirSync, readFileSync, existsSync } = require('node:fs');
 const { join } = require('node:path');
 

@@ -8,7 +8,7 @@ import path from 'node:path';
 /** @typedef {'held' | 'failed' | 'not offered' | 'untested'} Verdict */
 
 /**
- * What a technology showed of one promise.
+ * The result of one promise on a technology.
  * @typedef {object} Result
  * @property {string} id T33
  * @property {string} text the promise
@@ -173,7 +173,7 @@ function shortTable({ date, commit, columns, later }) {
 }
 
 /**
- * What the code declares now, as the suites would report it.
+ * The code's present declarations, as the suites would report it.
  * @returns {Column[]}
  */
 export function declared() {

@@ -1,4 +1,4 @@
-// What runs the specs: the reporter, and which files a line of `npx jest` asks for.
+// The reporter of the specs, and the files that a line of `npx jest` asks for.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 
 const root = path.resolve(import.meta.dirname, '../..');
-/** What specs of the kit need, beside node_modules. */
+/** Files that specs of the kit need, beside node_modules. */
 export const COPIED = [
   'libs',
   'tools',

@@ -1,4 +1,4 @@
-// What runs specs for Stryker: it must tell a red test from a green one.
+// The runner of specs for Stryker: it must tell a red test from a green one.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';

@@ -1,7 +1,7 @@
 // npm test [-- pattern]: the specs of every project in one run of Jest, on one embedded PostgreSQL,
 // those of tools and chaos in one of Node's own runner, and the type tests. Long specs run with
-// --all, or when a pattern names them (spec-sets.mjs). The last line is the sum of all: `N passed, N
-// failed`. With --again, files that failed are run once more, each by itself, when the others are
+// --all, or when a pattern names them (spec-sets.mjs). The last line is the sum of all: `N passed,
+// N failed`. With --again, files that failed are run once more, each by itself, when the others are
 // through: what fails twice has failed, what passes then is named as unsteady.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -76,7 +76,10 @@ async function run(program, flags, env = {}) {
   return code === 0;
 }
 
-/** What must compile and, in `*.test-d.ts`, what must not: the whole tree counts as one test. */
+/**
+ * Sources must compile, and the marked lines of `*.test-d.ts` must not: the whole tree counts as
+ * one test.
+ */
 async function types() {
   const ok = await run('node_modules/typescript/bin/tsc', ['-p', 'tsconfig.json']);
   console.log(`${ok ? '✓' : '✗'} types of the whole tree, type tests among them`);
@@ -111,7 +114,7 @@ async function plainSpecs() {
  */
 
 /**
- * What Jest counted.
+ * The counts of one run of Jest.
  * @typedef {object} Counted
  * @property {number} passed
  * @property {number} failed

@@ -14,14 +14,15 @@ import { callsPort, httpPort, instanceName, operationsPort, PORTS, topology } fr
 /** @typedef {ReturnType<typeof instanceOf>} Instance */
 
 /**
- * What a user may set for all processes. Not DATABASE_URL: many shells hold one, and each service
- * has a role of its own.
+ * Variables that a user may set for all processes. Not DATABASE_URL: many shells hold one, and each
+ * service has a role of its own.
  */
 const USERS_OWN =
   /^(?!DATABASE_URL$)((CALLS|COMMANDS|BROADCASTS|EVENTS|DATABASE|PAYMENT_PROVIDER|MAIL)_URL(_[A-Z_]+)?|PARLEY_TOPOLOGY)$/;
 
 /**
- * Where each instance answers health and operations; the console reads it again when it changes.
+ * The file of addresses at which instances answer health and operations; the console reads it again
+ * when it changes.
  */
 export const OPERATIONS_FILE = '.data/operations.json';
 
@@ -103,7 +104,7 @@ export function usersOwn() {
 }
 
 /**
- * What every process is told alike, each taking what it knows.
+ * Variables that all processes are given, each taking those it knows.
  * @param {{ technologies?: string[] }} [options]
  * @returns {Record<'PAYMENT_PROVIDER_URL' | 'MAIL_URL', string> & Partial<Record<string, string>>}
  */
@@ -126,7 +127,7 @@ const WITHOUT_LIMITS = {
 };
 
 /**
- * How long work under way may take on a stop: the edge first, everybody within the 15 s of the
+ * The longest time for work under way on a stop: the edge first, everybody within the 15 s of the
  * whole.
  */
 const DRAIN_TIMEOUT = { edge: '2s', inside: '4s', outside: '1s' };

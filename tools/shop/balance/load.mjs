@@ -67,7 +67,7 @@ export function summaryOf(failures) {
 }
 
 /**
- * What may fail when an instance dies: calls that it had, and that may not be repeated.
+ * Calls that may fail when an instance dies: those that it had and that may not be repeated.
  * @param {readonly Failure[]} failures
  * @param {number} gone when it was, by performance.now()
  */
@@ -78,7 +78,7 @@ export const onlyLost = (failures, gone) =>
   );
 
 /**
- * Whether each part is within 5 % of the same share of the whole.
+ * True when each part is within 5 % of the same share of the whole.
  * @param {readonly number[]} parts
  * @param {number} count how many there must be
  */

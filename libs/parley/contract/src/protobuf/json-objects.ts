@@ -34,10 +34,10 @@ export function whyAny(schema: JsonSchema): string {
     : 'its schema names no type';
 }
 
-/** What the names of messages end in that are made around or for a field. */
+/** Endings of the names of messages that are made around or for a field. */
 const MADE_FOR_A_FIELD = /^(?:_item)*_(?:list|map|or_null|entry)$/;
 
-/** Whether two fields, the messages made for them, or their names in JSON would be the same. */
+/** True when two fields, the messages made for them, or their names in JSON would be the same. */
 export function wouldCollide(properties: readonly string[]): boolean {
   const fields = properties.map(fieldNameOf);
   const names = [fields, fields.map(messageNameOf), fields.map(jsonNameOf)];

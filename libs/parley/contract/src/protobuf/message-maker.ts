@@ -5,7 +5,7 @@ import { fieldNameOf, messageNameOf } from './names';
 import { scalarOf } from './scalar';
 import { isMap, isSchema, whyAny, whyNoObject, wouldCollide } from './json-objects';
 
-/** What a schema is in protobuf, before a field is made of it. */
+/** The type of a schema in protobuf, before a field is made of it. */
 type Shape =
   | { readonly is: 'single' | 'list' | 'map'; readonly type: ProtoType }
   | { readonly is: 'any'; readonly why: string };

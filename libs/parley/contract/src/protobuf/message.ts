@@ -38,7 +38,8 @@ export interface ProtoField {
   readonly label: 'single' | 'repeated' | 'map';
   readonly type: ProtoType;
   /**
-   * What its absence means. Every single field has presence: one that is missing is not read as 0.
+   * The meaning of its absence. Every single field has presence: one that is missing is not read as
+   * 0.
    */
   readonly absent: 'refused' | 'left out' | 'null';
   readonly comment?: string;
@@ -65,7 +66,9 @@ export const fieldNumberOf = (
   numbers: FieldNumbers,
 ): number => (isWrapper(message) ? WRAPPED_FIELD_NUMBER : numbers[message.path]![json]!);
 
-/** True for a field to which the word `optional` gives presence: a single scalar outside a union. */
+/**
+ * True for a field to which the word `optional` gives presence: a single scalar outside a union.
+ */
 export const isMarkedOptional = (message: ProtoMessage, { label, type }: ProtoField): boolean =>
   message.holds !== 'union' && label === 'single' && typeof type === 'string' && type !== 'value';
 

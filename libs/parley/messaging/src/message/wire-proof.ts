@@ -1,7 +1,7 @@
 import type { Issue } from './issue';
 
 /*
- * Whether a value survives JSON unchanged. Only for schemas that do not guarantee it: most are
+ * Checks that a value survives JSON unchanged. Only for schemas that do not guarantee it: most are
  * known to be safe when they are defined, and none of this runs for their messages.
  */
 

@@ -94,7 +94,7 @@ const toMessage = (codec: MessageCodec, json: Buffer): Buffer =>
 const toJson = (codec: MessageCodec, message: Buffer): Buffer =>
   isJson(message) ? message : Buffer.from(JSON.stringify(codec.decode(message)));
 
-/** What is wrong with a message, by field. */
+/** The faults of a message, by field. */
 export const issuesOf = (error: unknown): readonly [{ path: string; message: string }] => [
   error instanceof ProtobufError
     ? { path: error.field, message: error.problem }

@@ -210,7 +210,7 @@ describe('an error', () => {
 });
 
 describe('an instance of a version that reads JSON only', () => {
-  /** What such a version does with a request, and which requests it got. */
+  /** The replies of such a version, and the requests it got. */
   async function older(): Promise<{ port: number; asked: string[] }> {
     const asked: string[] = [];
     const server = new Server();

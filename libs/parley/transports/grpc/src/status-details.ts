@@ -8,7 +8,7 @@ const STATUS_CODE = 8;
 const TYPE_URL = 'type.googleapis.com/';
 const lengthDelimited = (number: number): number => (number << 3) | 2;
 
-/** What a fault is of. */
+/** The subject of a fault. */
 export interface FaultOrigin {
   readonly owner: string;
   readonly errors: ReadonlyMap<string, ErrorMessage>;

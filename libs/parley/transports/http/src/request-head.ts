@@ -11,7 +11,7 @@ export interface Refusal {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What the head of a request says about the call. */
+/** The call as the head of its request describes it. */
 export interface RequestHead {
   readonly contract: Call;
   /** Milliseconds that the caller waits; undefined: it did not say. */

@@ -109,7 +109,7 @@ export class CallerConnection {
     this.events.asked(packet.request);
   }
 
-  /** What follows cannot be read: there is no telling where the next packet begins. */
+  /** The rest cannot be read: there is no telling where the next packet begins. */
   private refuse(error: Error): void {
     const code = error instanceof FrameError ? error.code : 'invalid-request';
     this.fail(undefined, { code, message: error.message.slice(0, 200) });

@@ -28,7 +28,7 @@ export interface BalancedCallsOptions {
   connect(instance: InstanceAddress, url: CallsUrl): CallConnection;
   /** Default: by the operating system. */
   readonly lookup?: Lookup;
-  /** Whether an instance accepts connections again. Default: by opening one. */
+  /** Asks whether an instance accepts connections again. Default: by opening one. */
   readonly reach?: Reach;
 }
 

@@ -20,7 +20,7 @@ export class Instance {
   readonly address: string;
   /** Requests that wait for its reply. */
   inFlight = 0;
-  /** What its requests came to, for the comparison with the other instances. */
+  /** Outcomes of its requests, for the comparison with the other instances. */
   readonly results: SlidingWindow;
   private readonly ejection: Ejection;
   private isReached = false;

@@ -15,14 +15,14 @@ const LONGEST_EJECTION_MS = 60_000;
 /** Milliseconds after an ejection in which another one is longer. */
 const REMEMBERED_MS = 120_000;
 
-/** What the requests to one instance came to lately. */
+/** Outcomes of the latest requests to one instance. */
 export const recentResults = (clock: Pick<Clock, 'elapsed'>): SlidingWindow =>
   new SlidingWindow(WINDOW_MS, clock);
 
 type Counts = ReturnType<SlidingWindow['counts']>;
 
 /**
- * Whether an instance fails so much more often than the best of the others that it is better left
+ * True when an instance fails so much more often than the best of the others that it is better left
  * out. The best, not their average: several may be sick together.
  */
 export function isOutlier(its: Counts, others: readonly Counts[]): boolean {

@@ -16,7 +16,9 @@ export const NOT_HANDLED = new Set(['unavailable', 'overloaded']);
 export const LOST = new Set(['outcome-unknown', 'cancelled']);
 /** Faults after which another instance may answer, or the same one a little later. */
 const PASSING = new Set([...NOT_HANDLED, ...LOST]);
-/** Faults that say that the target fails. A refusal for overload does not: it answers the others. */
+/**
+ * Faults that say that the target fails. A refusal for overload does not: it answers the others.
+ */
 const FAILURES = new Set(['unavailable', 'outcome-unknown', 'deadline-exceeded']);
 /** Faults that say nothing about whether the target fails. */
 const UNDECIDED = new Set(['overloaded', 'cancelled']);
@@ -59,14 +61,14 @@ export const mayBeTriedAgain = (tried: Tried, repeatable: boolean): boolean =>
 const OVERLOADED = new Set(['overloaded']);
 
 /**
- * Whether two tries have one effect: by the contract, or because the owner knows the idempotency
+ * True when two tries have one effect: by the contract, or because the owner knows the idempotency
  * key.
  */
 export const mayBeRepeated = ({ contract, headers }: OutgoingCall): boolean =>
   contract.idempotent || headers['idempotencykey'] !== undefined;
 
 /**
- * What a try says about its target: only outages and time-outs are failures. The contract's own
+ * The verdict of a try on its target: only outages and time-outs are failures. The contract's own
  * errors and bugs are answers.
  * @param budgetMs the time that it had
  */

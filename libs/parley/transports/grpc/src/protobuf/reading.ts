@@ -8,7 +8,7 @@ const MAX_VALUES = 200_000;
 
 const [LENGTH_DELIMITED, START_GROUP, END_GROUP] = [2, 3, 4];
 
-/** What is left of the limits while one message is read: they bound memory and the stack. */
+/** The rest of the limits while one message is read: they bound memory and the stack. */
 export class Limits {
   private depth = 0;
   private values = 0;

@@ -128,7 +128,7 @@ function refuse(stream: Stream, details: string): void {
   stream.emit('error', { code: status.RESOURCE_EXHAUSTED, details });
 }
 
-/** What a ServerReflectionRequest asks; undefined for bytes that are none. */
+/** The question of a ServerReflectionRequest; undefined for bytes that are none. */
 function questionIn(bytes: Buffer): { readonly tag: number; readonly text: string } | undefined {
   try {
     const reader = Reader.create(bytes);
