@@ -148,7 +148,7 @@ async function suite() {
     SHOP_RUN_FILE: path.resolve(RUN_FILE),
     PARLEY_TEST_TOTAL: total,
     PARLEY_TEST_POSTGRES: 'not needed',
-    PARLEY_FILE_MAY_TAKE: String(SUITE_WITHIN_MS),
+    PARLEY_TEST_MAY_TAKE_MS: String(SUITE_WITHIN_MS),
   };
   const child = spawn(process.execPath, ['node_modules/jest/bin/jest.js', ...flags], {
     stdio: 'inherit',

@@ -14,7 +14,7 @@ import { useTestPostgres } from '../database/test-postgres.mjs';
 /** @import { Column, Later, Result, Seen, Verdict } from './guarantees.mjs' */
 
 process.chdir(path.resolve(import.meta.dirname, '../..'));
-const FILE_MAY_TAKE_MS = 15 * 60_000;
+const TEST_MAY_TAKE_MS = 15 * 60_000;
 const JEST = ['node_modules/jest/bin/jest.js', '--config', 'jest.config.js'];
 const SPECS = [
   '\\.conformance\\.(int\\.)?spec',
@@ -102,7 +102,7 @@ async function run() {
     ...process.env,
     CONFORMANCE_REPORT: folder,
     PARLEY_TEST_POSTGRES: postgres.url,
-    PARLEY_FILE_MAY_TAKE: String(FILE_MAY_TAKE_MS),
+    PARLEY_TEST_MAY_TAKE_MS: String(TEST_MAY_TAKE_MS),
     PARLEY_EACH_TEST: 'yes',
   };
   const sum = { passed: 0, failed: 0 };

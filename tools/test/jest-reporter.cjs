@@ -7,9 +7,9 @@ const path = require('node:path');
 const { stripVTControlCharacters } = require('node:util');
 const { noteOf } = require('./jest-environment.cjs');
 
-// A test has its own time limit, which cannot stop one that blocks its whole process: that process
-// is ended, and the run goes on.
-const FILE_MAY_TAKE = Number(process.env.PARLEY_FILE_MAY_TAKE ?? 240_000);
+// A test has its own time limit, which cannot stop one that blocks its whole process: a process in
+// which no test begins or ends for so long is ended, and the run goes on.
+const TEST_MAY_TAKE_MS = Number(process.env.PARLEY_TEST_MAY_TAKE_MS ?? 360_000);
 // Where a file takes minutes: a line for each of its tests as it ends.
 const EACH_TEST = process.env.PARLEY_EACH_TEST === 'yes';
 const SIGNS = { passed: '✓', failed: '✗', pending: '—' };
@@ -41,6 +41,7 @@ module.exports = class Reporter {
   passed = 0;
   failed = 0;
   skipped = 0;
+  /** File → when a test of it began or ended last. */
   running = new Map();
   failures = [];
   overdue = new Set();
@@ -63,10 +64,12 @@ module.exports = class Reporter {
   }
 
   onTestCaseStart({ path: file }, { fullName }) {
+    this.running.set(file, Date.now());
     this.current.set(file, fullName);
   }
 
-  onTestCaseResult(_file, { ancestorTitles, title, status, duration, failureMessages }) {
+  onTestCaseResult({ path: file }, { ancestorTitles, title, status, duration, failureMessages }) {
+    this.running.set(file, Date.now());
     if (!EACH_TEST) return;
     console.log(
       `  ${SIGNS[status] ?? status} ${[...ancestorTitles, title].join(': ')}${duration ? `  ${seconds(duration)}` : ''}`,
@@ -107,7 +110,7 @@ module.exports = class Reporter {
 
   endOverdue() {
     for (const [file, since] of this.running) {
-      if (Date.now() - since <= FILE_MAY_TAKE || this.overdue.has(file)) continue;
+      if (Date.now() - since <= TEST_MAY_TAKE_MS || this.overdue.has(file)) continue;
       this.overdue.add(file);
       const pid = this.processOf(file);
       if (pid === undefined || pid === process.pid) this.endRun(file);
@@ -125,13 +128,13 @@ module.exports = class Reporter {
 
   whyEnded(file) {
     const at = this.current.has(file) ? `, at "${this.current.get(file)}"` : '';
-    return `It did not end within ${seconds(FILE_MAY_TAKE)}: its process was ended${at}.`;
+    return `Nothing ended in it for ${seconds(TEST_MAY_TAKE_MS)}: its process was ended${at}.`;
   }
 
   /** With --runInBand there is no other process than this one. */
   endRun(file) {
     console.log(
-      `✗ ${short(file)}  did not end within ${seconds(FILE_MAY_TAKE)}: the run stops here`,
+      `✗ ${short(file)}  nothing ended in it for ${seconds(TEST_MAY_TAKE_MS)}: the run stops here`,
     );
     this.failed += 1;
     this.failures.push({

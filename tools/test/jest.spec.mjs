@@ -40,8 +40,8 @@ describe('the reporter of the specs', () => {
     const blocked = spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' });
     const ended = once(blocked, 'exit');
     fs.writeFileSync(Environment.noteOf(reporter.processes, FILE), String(blocked.pid));
-    reporter.running.set(FILE, LONG_AGO).set(YOUNG, Date.now());
     reporter.onTestCaseStart({ path: FILE }, { fullName: 'it blocks' });
+    reporter.running.set(FILE, LONG_AGO).set(YOUNG, Date.now());
     reporter.endOverdue();
     assert.deepEqual(await ended, [null, 'SIGKILL']);
     reporter.onTestResult(
@@ -49,8 +49,17 @@ describe('the reporter of the specs', () => {
       { ...NONE, testExecError: new Error('a worker was terminated') },
     );
     assert.match(told, /blocked\.spec\.ts {2}0 passed, 1 failed/);
-    assert.match(told, /It did not end within .*: its process was ended, at "it blocks"/);
+    assert.match(told, /Nothing ended in it for .*: its process was ended, at "it blocks"/);
     assert.deepEqual([...reporter.running.keys()], [YOUNG]);
+  });
+
+  it('lets a file run whose tests go on', (test) => {
+    listening(test);
+    reporter.running.set(FILE, LONG_AGO).set(YOUNG, LONG_AGO);
+    reporter.onTestCaseStart({ path: FILE }, { fullName: 'it begins' });
+    reporter.onTestCaseResult({ path: YOUNG }, { ancestorTitles: [], failureMessages: [] });
+    reporter.endOverdue();
+    assert.deepEqual([...reporter.overdue], []);
   });
 
   it('has no bound for who stands at a breakpoint', () => {

@@ -109,7 +109,7 @@ function tried(copy, tests) {
     ...process.env,
     CONFORMANCE_REPORT: copy,
     PARLEY_TEST_POSTGRES: 'postgres://nobody@nowhere/none',
-    PARLEY_FILE_MAY_TAKE: '600000',
+    PARLEY_TEST_MAY_TAKE_MS: '600000',
   };
   const { stderr } = spawnSync(
     process.execPath,
