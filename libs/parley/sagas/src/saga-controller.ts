@@ -32,7 +32,7 @@ function handle(prototype: object, saga: Definition, contract: Contract): void {
   Handles(contract)(
     prototype,
     contract.name,
-    Object.getOwnPropertyDescriptor(prototype, contract.name) as TypedPropertyDescriptor<never>,
+    Object.getOwnPropertyDescriptor(prototype, contract.name) as never,
   );
 }
 

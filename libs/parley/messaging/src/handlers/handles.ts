@@ -26,11 +26,18 @@ type BatchMethod<C extends Contract> = (
   messages: Message<C>[],
   context: BatchContext<never>,
 ) => unknown;
-type Binding<Method extends (...args: never[]) => unknown> = <H extends Method>(
+type AnyMethod = (...args: never[]) => unknown;
+/** Takes a method that fits. For another one, the compiler's error names what does not fit. */
+type Binding<Method extends AnyMethod> = <H extends AnyMethod>(
   target: object,
   method: string,
-  descriptor: TypedPropertyDescriptor<H>,
+  descriptor: TypedPropertyDescriptor<H> & Fit<H, Method>,
 ) => void;
+type Fit<H extends AnyMethod, Method extends AnyMethod> = H extends Method
+  ? unknown
+  : H extends (...args: Parameters<Method>) => unknown
+    ? { 'returns the reply of its call': Awaited<ReturnType<Method>> }
+    : { 'takes what its contract carries': Parameters<Method> };
 
 /**
  * The method gets the waiting messages, up to `batch`, and one context for all of them.
