@@ -139,7 +139,7 @@ function personalTraits(
     ...(moved
       ? both(
           'personal.subject',
-          `was ${before.subject}, is ${after.subject}: erasing one would not erase what was said of the other`,
+          `was ${before.subject}, is ${after.subject}: erasing one would not erase the data about the other`,
         )
       : []),
   ];

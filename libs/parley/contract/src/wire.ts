@@ -76,7 +76,7 @@ const bigint = () =>
 function decimal(places: number) {
   if (!Number.isInteger(places) || places < 1 || places > MAX_PLACES) {
     throw new ContractError(
-      `wire.decimal(${places}): say 1 to ${MAX_PLACES} places after the point; for whole numbers there is wire.bigint()`,
+      `wire.decimal(${places}): give 1 to ${MAX_PLACES} places after the point; for whole numbers there is wire.bigint()`,
     );
   }
   const text = z

@@ -42,7 +42,7 @@ export class Metrics {
   );
   private readonly lag = new Histograms<'kind' | 'contract' | 'subscription'>(
     'parley_message_lag_seconds',
-    'Time from when a message was said to the end of its handling',
+    'Time from when a message was sent to the end of its handling',
     LAG_SECONDS,
   );
   private readonly redelivered = new Counters<'kind' | 'contract' | 'subscription'>(

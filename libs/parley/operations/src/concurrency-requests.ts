@@ -48,7 +48,7 @@ export class ConcurrencyRequests {
     try {
       const before = this.messaging.setConcurrency(subscription, concurrency);
       this.log(
-        `${who} lets ${subscription} handle ${concurrency} messages at a time; it were ${before}`,
+        `${who} lets ${subscription} handle ${concurrency} messages at a time; it was ${before} before`,
       );
       return { status: 200, body: { subscription, before, concurrency } };
     } catch (error) {

@@ -137,7 +137,7 @@ describe('environment', () => {
   it('refuses a step that no message takes', () => {
     expect(problemsOf({ PARLEY_FAILPOINT: 'relay.published:17, queue.claimed' })).toEqual([]);
     expect(problemsOf({ PARLEY_FAILPOINT: 'relay.publish:17' })[0]).toContain(
-      `"relay.publish:17" names no step of a message's way; say relay.published:17`,
+      `"relay.publish:17" names no step of a message's way; write relay.published:17`,
     );
   });
 

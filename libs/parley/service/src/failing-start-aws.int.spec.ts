@@ -93,7 +93,7 @@ startsFail({
         return () => streams.drop((stream) => stream.startsWith(`${name}.`));
       },
       sets: { EVENTS_URL: '{KINESIS_URL}' },
-      says: 'Kinesis at kinesis://{kinesis}: the stream {name}.events keeps what is in it for 24 h instead of 168 h; raise that, or say ?retention=24h',
+      says: 'Kinesis at kinesis://{kinesis}: the stream {name}.events keeps what is in it for 24 h instead of 168 h; raise that, or set ?retention=24h',
     },
   ],
 });

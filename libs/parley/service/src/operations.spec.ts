@@ -381,7 +381,7 @@ describe('operations', () => {
       },
     );
     expect(said).toEqual([
-      'ada (claimed) (the provider is slow) lets orders.saga handle 3 messages at a time; it were 10',
+      'ada (claimed) (the provider is slow) lets orders.saga handle 3 messages at a time; it was 10 before',
       'audit: ada (claimed) POST /operations/concurrency/orders.saga 200',
     ]);
     expect(await change('orders.saga', { concurrency: 0 })).toMatchObject({ status: 400 });

@@ -88,6 +88,6 @@ function whole(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 1 && value <= 1_000) return value;
   throw new UsageError(
-    `"${text}" messages at a time cannot be; say a whole number from 1 to 1000.`,
+    `"${text}" messages at a time cannot be; give a whole number from 1 to 1000.`,
   );
 }

@@ -71,7 +71,7 @@ describe('the handlers of a service', () => {
       method: 'sort',
     };
     expect(() => new HandlerRegistry('mailroom', 4).add(run as never, extras)).toThrow(
-      'say a whole number from 1 to 8',
+      'give a whole number from 1 to 8',
     );
   });
 

@@ -130,7 +130,7 @@ export class HandlerRegistry {
   setConcurrency(name: string, concurrency: number): number {
     if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > MAX_CONCURRENCY) {
       throw new HandlerError(
-        `${name}: ${concurrency} messages at a time cannot be; say a whole number from 1 to ${MAX_CONCURRENCY}`,
+        `${name}: ${concurrency} messages at a time cannot be; give a whole number from 1 to ${MAX_CONCURRENCY}`,
       );
     }
     const groups = [...this.groups.values()].filter((group) => group.name === name);
@@ -231,6 +231,6 @@ function refuseUnbounded({ name, options: { retry } }: Handler): void {
   )
     return;
   throw new HandlerError(
-    `${name} may end its process ${unfinished} times by one message; say a whole number from 1 to ${MAX_UNFINISHED}`,
+    `${name} may end its process ${unfinished} times by one message; give a whole number from 1 to ${MAX_UNFINISHED}`,
   );
 }

@@ -102,7 +102,7 @@ describe('what was said under another version of its contract', () => {
   it('dies without an upcast when it does not fit, and both versions are named', async () => {
     await sent(Stored, 1, { sack: 's' });
     const message = expect.stringMatching(
-      /mill.sack-stored was said as version 1 by mill-0, but this build knows version 2, has no upcast .*: .*grams/,
+      /mill.sack-stored was sent as version 1 by mill-0, but this build knows version 2, has no upcast .*: .*grams/,
     );
     expect(await failure()).toEqual([{ error: 'UnreadableVersionError', message, holds: false }]);
   });
@@ -113,7 +113,7 @@ describe('what was said under another version of its contract', () => {
   ])('dies when its upcast %s', async (_, payload) => {
     await sent(Fill, 1, payload as object);
     const message = expect.stringContaining(
-      'mill.fill-sack was said as version 1 by mill-0, but this build knows version 3, and its upcast failed: ',
+      'mill.fill-sack was sent as version 1 by mill-0, but this build knows version 3, and its upcast failed: ',
     );
     expect(await failure()).toEqual([{ error: 'UnreadableVersionError', message, holds: false }]);
   });
@@ -122,7 +122,7 @@ describe('what was said under another version of its contract', () => {
     await sent(Filled, 4, { sack: 's', grams: 5 });
     await sent(Filled, 3, { sack: 's', grams: 6 });
     const message =
-      'mill.sack-filled was said as version 4 by mill-0, but this build knows version 3: deploy a newer build here, then replay it';
+      'mill.sack-filled was sent as version 4 by mill-0, but this build knows version 3: deploy a newer build here, then replay it';
     expect(await failure()).toEqual([{ error: 'NewerVersionError', message, holds: true }]);
     expect(seen).toEqual([]);
   });

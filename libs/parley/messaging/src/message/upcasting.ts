@@ -82,4 +82,4 @@ const sentence = (
   { name, version }: Contract,
   { contractversion, producerinstance }: ReceivedVersion,
 ): string =>
-  `${name} was said as version ${contractversion} by ${producerinstance}, but this build knows version ${version}`;
+  `${name} was sent as version ${contractversion} by ${producerinstance}, but this build knows version ${version}`;

@@ -66,7 +66,7 @@ export class BodyTooLargeError extends UnpublishableError {
     technology: string,
   ) {
     super(
-      `${contract}: a body of ${size} bytes is too large for ${technology}, which takes ${limit}; set CLAIMS_URL to where such bodies can wait, or say less`,
+      `${contract}: a body of ${size} bytes is too large for ${technology}, which takes ${limit}; set CLAIMS_URL to where such bodies can wait, or send less`,
     );
   }
 }

@@ -3,8 +3,9 @@
  * the process at any of them.
  */
 export const FAILPOINTS = {
-  'transaction.worked': 'the work is done (a saga: its state is saved); what it said is not stored',
-  'transaction.said': 'what it said is stored, too; not acknowledged, not committed',
+  'transaction.worked':
+    'the work is done (a saga: its state is saved); its messages are not stored',
+  'transaction.said': 'its messages are stored, too; not acknowledged, not committed',
   'transaction.committed': 'committed; nobody was woken, nothing is relayed or acknowledged',
   'relay.read': 'read from the outbox; not published',
   'relay.published': 'confirmed by the technology; still in the outbox',
@@ -15,7 +16,7 @@ export const FAILPOINTS = {
   'inbox.recorded': 'written into the inbox; not committed',
   'message.kept':
     'the failed message or the one behind it is in the service’s own store; the technology was not told',
-  'saga.saved': 'the saga’s new state is stored; nothing it says is said',
+  'saga.saved': 'the saga’s new state is stored; none of its messages is',
   'queue.claimed': 'leased; not handed over',
   'queue.told': 'acknowledged, put back for a retry, or buried',
 } as const;
@@ -49,7 +50,7 @@ function parsed(text: string): [Failpoint, number] {
   const [point = '', passes = '1'] = text.trim().split(':');
   if (!(point in FAILPOINTS) || !/^[1-9]\d*$/.test(passes)) {
     throw new UnknownFailpointError(
-      `"${text}" names no step of a message's way; say relay.published:17, with one of ${Object.keys(FAILPOINTS).join(', ')}`,
+      `"${text}" names no step of a message's way; write relay.published:17, with one of ${Object.keys(FAILPOINTS).join(', ')}`,
     );
   }
   return [point as Failpoint, Number(passes)];

@@ -61,7 +61,7 @@ export class SecretExpiredError extends UnrecoverableError {
   override readonly name = 'SecretExpiredError';
   constructor(contract: string, path: string) {
     super(
-      `${contract}: the secret ${path} has expired, its key is destroyed; say it again with a new one`,
+      `${contract}: the secret ${path} has expired, its key is destroyed; send it again with a new one`,
     );
   }
 }

@@ -360,7 +360,7 @@ class NotAllowedError extends UnpublishedError {
   override readonly name = 'NotAllowedError';
   constructor(topic: string, address: Address, cause: Error) {
     super(
-      `Kafka at ${address} lets this service not write to ${topic} (${cause.message}); nothing was stored, publish it again when it may`,
+      `Kafka at ${address} does not let this service write to ${topic} (${cause.message}); nothing was stored, publish it again when it may`,
       { cause },
     );
   }

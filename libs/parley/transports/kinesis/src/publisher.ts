@@ -128,7 +128,7 @@ export class RecordTooLargeError extends UnpublishableError {
   override readonly name = 'RecordTooLargeError';
   constructor(contract: string, size: number) {
     super(
-      `${contract}: the message has ${size} bytes, its envelope included, and Kinesis takes ${MAX_RECORD_BYTES}; say less, or where it can be found`,
+      `${contract}: the message has ${size} bytes, its envelope included, and Kinesis takes ${MAX_RECORD_BYTES}; send less, or a link to it`,
     );
   }
 }

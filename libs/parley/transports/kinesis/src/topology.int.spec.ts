@@ -416,7 +416,7 @@ function expectOrderPerKey(seen: readonly Job[]): void {
       const one = world();
       await one.send(jobs(1, 1), one.open({ retention: '24h' }));
       await expect(one.listen([])).rejects.toThrow(
-        `the stream ${one.stream} keeps what is in it for 24 h instead of 168 h; raise that, or say ?retention=24h`,
+        `the stream ${one.stream} keeps what is in it for 24 h instead of 168 h; raise that, or set ?retention=24h`,
       );
     });
 

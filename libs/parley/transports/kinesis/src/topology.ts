@@ -99,7 +99,7 @@ export class Streams {
     throw new TopologyMismatchError(
       this.address,
       `the stream ${stream}`,
-      `keeps what is in it for ${hours} h instead of ${this.address.retention} h; raise that, or say ?retention=${hours}h`,
+      `keeps what is in it for ${hours} h instead of ${this.address.retention} h; raise that, or set ?retention=${hours}h`,
     );
   }
 

@@ -102,7 +102,7 @@ export class MqttBroadcastConsumer extends ConsumerServer<'broadcast'> {
     else
       this.context.log(
         'warn',
-        `${topic.slice(0, TOPIC_TOLD)}: something unreadable was said and is ignored`,
+        `${topic.slice(0, TOPIC_TOLD)}: an unreadable message came, and is ignored`,
       );
   }
 

@@ -87,7 +87,7 @@ export class RedisBroadcastConsumer extends ServerRedis implements Consumer {
   override handleMessage(channel: string, document: string): Promise<void> {
     const received = fromStructured(Buffer.from(document));
     if (Object.keys(received.headers).length > 0) this.hearing?.receive(received);
-    else this.context.log('warn', `${channel}: something unreadable was said and is ignored`);
+    else this.context.log('warn', `${channel}: an unreadable message came, and is ignored`);
     return Promise.resolve();
   }
 

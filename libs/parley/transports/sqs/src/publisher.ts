@@ -141,7 +141,7 @@ export class MessageTooLargeError extends UnpublishableError {
   override readonly name = 'MessageTooLargeError';
   constructor(owner: string, size: number) {
     super(
-      `a command for ${owner} has ${size} bytes, its envelope included, and SQS takes ${MAX_MESSAGE_BYTES}; say less, or where it can be found`,
+      `a command for ${owner} has ${size} bytes, its envelope included, and SQS takes ${MAX_MESSAGE_BYTES}; send less, or a link to it`,
     );
   }
 }
