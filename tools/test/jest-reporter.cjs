@@ -5,26 +5,52 @@ const inspector = require('node:inspector');
 const { tmpdir } = require('node:os');
 const path = require('node:path');
 const { stripVTControlCharacters } = require('node:util');
-const { noteOf } = require('./jest-environment.cjs');
+const Environment = require('./jest-environment.cjs');
+
+/** @import Sequencer from '@jest/test-sequencer' */
+/** @import { Failure } from './test.mjs' */
+/** @typedef {Parameters<Sequencer['cacheResults']>[1]['testResults'][number]} JestResult */
+/** @typedef {JestResult['testResults'][number]} JestTest */
+/** @typedef {{ readonly path: string }} SpecFile */
+/**
+ * What Jest says of a file that ended, as far as it is read here.
+ * @typedef {object} FileResult
+ * @property {number} numPassingTests
+ * @property {number} numFailingTests
+ * @property {number} numPendingTests
+ * @property {number} numTodoTests
+ * @property {Pick<JestResult['perfStats'], 'start' | 'end'>} perfStats
+ * @property {readonly Pick<JestTest, 'status' | 'fullName' | 'failureMessages'>[]} testResults
+ * @property {Pick<NonNullable<JestResult['testExecError']>, 'message'>} [testExecError]
+ * @property {JestResult['console']} [console]
+ * @property {JestResult['failureMessage']} [failureMessage]
+ */
 
 // A test has its own time limit, which cannot stop one that blocks its whole process: a process in
 // which no test begins or ends for so long is ended, and the run goes on.
 const TEST_MAY_TAKE_MS = Number(process.env.PARLEY_TEST_MAY_TAKE_MS ?? 360_000);
 // Where a file takes minutes: a line for each of its tests as it ends.
 const EACH_TEST = process.env.PARLEY_EACH_TEST === 'yes';
+/** @type {Readonly<Record<string, string>>} */
 const SIGNS = { passed: '✓', failed: '✗', pending: '—' };
 
+/** @param {string} file */
 const short = (file) => path.relative(path.join(__dirname, '../..'), file);
+/** @param {string} text */
 const indented = (text) => text.replace(/^/gm, '    ');
 /** The line of a spec or source that wrote it, of all the lines on the way there. */
 const placeIn = (origin = '') =>
   /\(?([^\s()]+:\d+:\d+)\)?/.exec(origin)?.[1]?.replace(`${path.join(__dirname, '../..')}/`, '') ??
   '';
+/** @param {number} ms */
 const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
 
-const firstLine = (text = '') => stripVTControlCharacters(text).trim().split('\n', 1)[0];
+const firstLine = (text = '') => stripVTControlCharacters(text).trim().split('\n', 1)[0] ?? '';
 
-/** A line for each test that failed, with what it said first. */
+/**
+ * A line for each test that failed, with what it said first.
+ * @param {Pick<FileResult, 'testResults' | 'testExecError'>} result
+ */
 const linesOf = ({ testResults, testExecError }) => [
   ...testResults
     .filter(({ status }) => status === 'failed')
@@ -41,11 +67,19 @@ module.exports = class Reporter {
   passed = 0;
   failed = 0;
   skipped = 0;
-  /** File → when a test of it began or ended last. */
+  /**
+   * File → when a test of it began or ended last.
+   * @type {Map<string, number>}
+   */
   running = new Map();
+  /** @type {Failure[]} */
   failures = [];
+  /** @type {Set<string>} */
   overdue = new Set();
-  /** File → the test it is at. */
+  /**
+   * File → the test it is at.
+   * @type {Map<string, string>}
+   */
   current = new Map();
 
   constructor() {
@@ -59,15 +93,24 @@ module.exports = class Reporter {
     if (!isInspected()) this.watch = setInterval(() => this.endOverdue(), 1000);
   }
 
+  /** @param {SpecFile} of */
   onTestFileStart({ path: file }) {
     this.running.set(file, Date.now());
   }
 
+  /**
+   * @param {SpecFile} of
+   * @param {Pick<JestTest, 'fullName'>} test
+   */
   onTestCaseStart({ path: file }, { fullName }) {
     this.running.set(file, Date.now());
     this.current.set(file, fullName);
   }
 
+  /**
+   * @param {SpecFile} of
+   * @param {Pick<JestTest, 'ancestorTitles' | 'title' | 'status' | 'duration' | 'failureMessages'>} test
+   */
   onTestCaseResult({ path: file }, { ancestorTitles, title, status, duration, failureMessages }) {
     this.running.set(file, Date.now());
     if (!EACH_TEST) return;
@@ -77,6 +120,10 @@ module.exports = class Reporter {
     for (const message of failureMessages) console.log(message);
   }
 
+  /**
+   * @param {SpecFile} of
+   * @param {FileResult} result
+   */
   onTestResult({ path: file }, result) {
     this.running.delete(file);
     this.passed += result.numPassingTests;
@@ -118,20 +165,26 @@ module.exports = class Reporter {
     }
   }
 
+  /** @param {string} file */
   processOf(file) {
     try {
-      return Number(readFileSync(noteOf(this.processes, file), 'utf8'));
+      return Number(readFileSync(Environment.noteOf(this.processes, file), 'utf8'));
     } catch {
       return undefined;
     }
   }
 
+  /** @param {string} file */
   whyEnded(file) {
     const at = this.current.has(file) ? `, at "${this.current.get(file)}"` : '';
     return `Nothing ended in it for ${seconds(TEST_MAY_TAKE_MS)}: its process was ended${at}.`;
   }
 
-  /** With --runInBand there is no other process than this one. */
+  /**
+   * With --runInBand there is no other process than this one.
+   * @param {string} file
+   * @returns {never}
+   */
   endRun(file) {
     console.log(
       `✗ ${short(file)}  nothing ended in it for ${seconds(TEST_MAY_TAKE_MS)}: the run stops here`,
