@@ -7,20 +7,31 @@ const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { createTransformer } = require('@swc/jest');
 
+/** @typedef {ReturnType<typeof createTransformer>} Transformer */
+/** @typedef {Required<Extract<Transformer, { process: unknown }>>} Synchronous */
+
+/**
+ * SWC's transformer has all methods of both kinds; its types leave them open.
+ * @param {Parameters<typeof createTransformer>[0]} options
+ */
+const transformer = (options) => /** @type {Synchronous} */ (createTransformer(options));
+
 const {
   $schema: _,
   sourceMaps: __,
   ...swcrc
 } = JSON.parse(readFileSync(join(__dirname, '../../.swcrc'), 'utf8'));
-const ours = createTransformer({ ...swcrc, swcrc: false });
-const theirs = createTransformer({
+const ours = transformer({ ...swcrc, swcrc: false });
+const theirs = transformer({
   swcrc: false,
   jsc: { target: 'es2023', parser: { syntax: 'ecmascript' } },
   module: { type: 'commonjs' },
 });
 const ESM = /^\s*(?:import|export)\b|\bimport\s*\(|\bimport\.meta\b/m;
+/** @param {string} file */
 const vendored = (file) => file.includes('/node_modules/');
 
+/** @type {Pick<Synchronous, 'canInstrument' | 'getCacheKey' | 'process'>} */
 module.exports = {
   canInstrument: true,
   getCacheKey: (source, file, options) => {
