@@ -9,6 +9,8 @@ import Environment from './jest-environment.cjs';
 import Reporter from './jest-reporter.cjs';
 import selection from './jest-selection.cjs';
 
+/** @import { TestContext } from 'node:test' */
+
 const FILE = '/somewhere/blocked.spec.ts';
 const YOUNG = '/somewhere/young.spec.ts';
 const LONG_AGO = 0;
@@ -17,11 +19,14 @@ const NONE = {
   numFailingTests: 0,
   numPendingTests: 0,
   numTodoTests: 0,
+  testResults: [],
   perfStats: { start: 0, end: 0 },
 };
 
 describe('the reporter of the specs', () => {
+  /** @type {InstanceType<typeof Reporter>} */
   let reporter;
+  /** @type {string} */
   let told;
   const { NODE_OPTIONS } = process.env;
 
@@ -33,7 +38,9 @@ describe('the reporter of the specs', () => {
     reporter.onRunComplete();
     process.env.NODE_OPTIONS = NODE_OPTIONS ?? '';
   });
-  const listening = (test) => test.mock.method(console, 'log', (text) => (told += `${text}\n`));
+  /** @param {TestContext} test */
+  const listening = (test) =>
+    test.mock.method(console, 'log', (/** @type {string} */ text) => (told += `${text}\n`));
 
   it('ends the process of a file that takes too long, and that one alone', async (test) => {
     listening(test);
@@ -57,7 +64,10 @@ describe('the reporter of the specs', () => {
     listening(test);
     reporter.running.set(FILE, LONG_AGO).set(YOUNG, LONG_AGO);
     reporter.onTestCaseStart({ path: FILE }, { fullName: 'it begins' });
-    reporter.onTestCaseResult({ path: YOUNG }, { ancestorTitles: [], failureMessages: [] });
+    reporter.onTestCaseResult(
+      { path: YOUNG },
+      { ancestorTitles: [], title: 'it ends', status: 'passed', failureMessages: [] },
+    );
     reporter.endOverdue();
     assert.deepEqual([...reporter.overdue], []);
   });
@@ -103,7 +113,8 @@ describe('--selectProjects', () => {
       'order.store',
       'apps/orders/src/saga',
     ]);
-    const found = (file) => testRegex.some((regex) => new RegExp(regex).test(file));
+    /** @param {string} file */
+    const found = (file) => testRegex?.some((regex) => new RegExp(regex).test(file));
     const files = [
       'order.store.int.spec.ts',
       'saga.spec.ts',
