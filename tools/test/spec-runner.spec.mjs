@@ -9,11 +9,16 @@ import { after, before, it } from 'node:test';
 /** Stryker's enum `TestStatus`: numbers. */
 const STATUS = ['Success', 'Failed', 'Skipped'];
 
+/** @type {string} */
 let folder;
 before(() => (folder = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-spec-runner-'))));
 after(() => fs.rmSync(folder, { recursive: true }));
 
-/** The tests of a spec as Stryker gets them, in a process that has no other runner of tests. */
+/**
+ * The tests of a spec as Stryker gets them, in a process that has no other runner of tests.
+ * @param {string} spec
+ * @returns {{ status: string, tests: { name: string, status: number }[] }}
+ */
 function dryRun(spec) {
   const file = path.join(folder, 'some.spec.ts');
   fs.writeFileSync(file, spec);
