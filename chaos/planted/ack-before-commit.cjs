@@ -2,22 +2,40 @@
 // when it hands it over.
 require('reflect-metadata');
 const path = require('node:path');
+const { replace } = require('./replace.cjs');
+
+/** @import { Delivery } from '../../libs/parley/messaging/src/transport/index.js' */
+/** @import { Consumption, QueueConsumer as Usual } from '../../libs/parley/transports/postgres/src/queue/queue-consumer.js' */
+
+/**
+ * The consumer of a queue, with what is private to it.
+ * @typedef {object} Consumer
+ * @property {Consumption} what
+ * @property {Usual['leases']} leases
+ * @property {Usual['delivery']} delivery
+ * @property {Usual['start']} start
+ */
+/** @typedef {Delivery & { forget: () => Promise<unknown> }} Planted */
+
+/** @type {{ QueueConsumer: { prototype: Consumer } }} */
 const { QueueConsumer } = require(
   path.resolve('dist/libs/parley/transports/postgres/src/queue/queue-consumer.js'),
 );
-const { replace } = require('./replace.cjs');
 
 replace(
   QueueConsumer.prototype,
   'delivery',
   (delivery) =>
+    /** @this {Consumer} */
     function (lane, message, body) {
       const usual = delivery.call(this, lane, message, body);
-      return {
+      /** @type {Planted} */
+      const planted = {
         ...usual,
         acknowledgeInTransaction: undefined,
         forget: () => this.leases.discard(lane, message),
       };
+      return planted;
     },
 );
 
@@ -25,12 +43,18 @@ replace(
   QueueConsumer.prototype,
   'start',
   (start) =>
+    /** @this {Consumer} */
     function () {
       const { deliver } = this.what;
-      this.what = {
+      /** @type {Consumption} */
+      const what = {
         ...this.what,
-        deliver: async ({ forget, ...rest }) => (await forget(), deliver(rest)),
+        deliver: async (delivery) => {
+          const { forget, ...rest } = /** @type {Planted} */ (delivery);
+          await forget();
+          return deliver(rest);
+        },
       };
-      return start.call(this);
+      return start.call(Object.assign(this, { what }));
     },
 );

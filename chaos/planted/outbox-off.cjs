@@ -2,14 +2,19 @@
 // sent after its commit, if the process does not end before.
 require('reflect-metadata');
 const path = require('node:path');
-const { Publisher } = require(path.resolve('dist/libs/parley/messaging/src/sending/publisher.js'));
 const { replace } = require('./replace.cjs');
+
+/** @typedef {import('../../libs/parley/messaging/src/sending/publisher.js')} Sending */
+
+/** @type {Pick<Sending, 'Publisher'>} */
+const { Publisher } = require(path.resolve('dist/libs/parley/messaging/src/sending/publisher.js'));
 
 replace(Publisher.prototype, 'join', () => async () => undefined);
 replace(
   Publisher.prototype,
   'wake',
   () =>
+    /** @this {Sending['Publisher']['prototype']} */
     function (messages) {
       this.now(messages).catch(() => undefined);
     },
