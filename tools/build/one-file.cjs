@@ -3,20 +3,37 @@
 // to run that: a process that is started thousands of times spends its time elsewhere. What is
 // loaded later is found as usual.
 const fs = require('node:fs');
-const Module = require('node:module');
 const path = require('node:path');
 const vm = require('node:vm');
 
-const [out, entry, argument] = process.argv.slice(2).map((file) => path.resolve(file));
-/** By file: what its requests led to. */
+/**
+ * The loader of modules, with two functions that have no types.
+ * @typedef {object} Loader
+ * @property {(request: string, parent?: NodeJS.Module, isMain?: boolean) => unknown} _load
+ * @property {(request: string, parent?: NodeJS.Module) => string} _resolveFilename
+ */
+const Module = /** @type {Loader} */ (/** @type {unknown} */ (require('node:module')));
+
+const [out = '', entry = '', argument = ''] = process.argv
+  .slice(2)
+  .map((file) => path.resolve(file));
+/**
+ * By file: what its requests led to.
+ * @type {Record<string, Record<string, string>>}
+ */
 const found = {};
 
 const load = Module._load;
+/** @type {Loader['_load']} */
 Module._load = function (request, parent, ...rest) {
   note(request, parent);
   return load.call(this, request, parent, ...rest);
 };
 
+/**
+ * @param {string} request
+ * @param {NodeJS.Module} [parent]
+ */
 function note(request, parent) {
   try {
     const file = Module._resolveFilename(request, parent);
@@ -26,6 +43,7 @@ function note(request, parent) {
   }
 }
 
+/** @param {string} file */
 function definition(file) {
   const source = fs.readFileSync(file, 'utf8');
   const body = file.endsWith('.json') ? `module.exports = ${source}` : source.replace(/^#!.*/, '');
@@ -74,10 +92,15 @@ function write() {
     process.exit(0);
   };
   script.runInThisContext()(
-    Object.assign((request) => Module._load(request, module, false), { resolve: require.resolve }),
+    Object.assign((/** @type {string} */ request) => Module._load(request, module, false), {
+      resolve: require.resolve,
+    }),
   )(entry);
 }
 
 process.argv.splice(2, 3, argument);
-process.send = () => setImmediate(write);
+process.send = () => {
+  setImmediate(write);
+  return true;
+};
 require(entry);
