@@ -8,25 +8,50 @@ import { before, describe, it } from 'node:test';
 import { build } from '../build/build.mjs';
 import { edgeBreaks } from './edge-documents.mjs';
 
+/** @import { ContractKit } from './contract-sources.mjs' */
+/** @typedef {{ schema: { properties: Record<string, unknown>, required: string[] } }} Body */
+/** @typedef {{ content: { 'application/json': Body } }} Content */
+/**
+ * An operation of the edge, as far as it is changed here.
+ * @typedef {object} Operation
+ * @property {object[]} parameters
+ * @property {Content} requestBody
+ * @property {{ 200: Content, 304?: object }} responses
+ */
+/**
+ * @typedef {{ '/orders': { get: Operation, post: Operation }, '/products'?: { get: Operation },
+ * '/more'?: object }} Paths
+ */
+
 const root = path.resolve(import.meta.dirname, '../..');
 const OPENAPI = 'apps/gateway/openapi.json';
 const GRAPHQL = 'apps/gateway/schema.graphql';
-const promised = Object.fromEntries(
-  [OPENAPI, GRAPHQL].map((file) => [file, fs.readFileSync(path.join(root, file), 'utf8')]),
-);
+/** @param {string} file */
+const read = (file) => fs.readFileSync(path.join(root, file), 'utf8');
+const promised = { [OPENAPI]: read(OPENAPI), [GRAPHQL]: read(GRAPHQL) };
 
 describe('the documents of the edge', () => {
+  /** @type {ContractKit} */
   let kit;
   before(async () => {
     await build();
     kit = createRequire(import.meta.url)(`${root}/dist/libs/parley/contract/src/index.js`);
   });
+  /**
+   * @param {Record<string, string>} now
+   * @param {Record<string, string>} was
+   */
   const breaks = (now, was = promised) => edgeBreaks(kit, now, (file) => was[file]);
+  /** @param {(paths: Paths) => unknown} change */
   const withOpenApi = (change) => {
     const document = JSON.parse(promised[OPENAPI]);
     change(document.paths);
     return { ...promised, [OPENAPI]: JSON.stringify(document) };
   };
+  /**
+   * @param {string} from
+   * @param {string} to
+   */
   const withGraphql = (from, to) => {
     assert.ok(promised[GRAPHQL].includes(from));
     return { ...promised, [GRAPHQL]: promised[GRAPHQL].replace(from, to) };
@@ -46,7 +71,8 @@ describe('the documents of the edge', () => {
     assert.deepEqual(breaks(withGraphql('grams: Int!', 'grams: Int!\n  colour: String')), []);
   });
 
-  for (const [what, change, sentence] of [
+  /** @type {[what: string, change: (paths: Paths) => unknown, sentence: RegExp][]} */
+  const changes = [
     ['a route is gone', (paths) => delete paths['/products'], /^openapi GET \/products: is gone\. .*say why in apps\/gateway\/withdrawn\.json/], // prettier-ignore
     ['a parameter is required', (paths) => paths['/orders'].get.parameters.push({ name: 'colour', in: 'query', required: true, schema: { type: 'string' } }), /query\.colour: was added and is required/], // prettier-ignore
     ['a body takes less', (paths) => {
@@ -55,8 +81,9 @@ describe('the documents of the edge', () => {
       schema.required.push('colour');
     }, /body\.colour: was added and is required/], // prettier-ignore
     ['an answer says less', (paths) => delete paths['/orders'].get.responses[200].content['application/json'].schema.properties.orders, /reply\.200\.orders: was removed/], // prettier-ignore
-    ['a status is gone', (paths) => delete paths['/products'].get.responses[304], /304: was removed/], // prettier-ignore
-  ])
+    ['a status is gone', (paths) => delete paths['/products']?.get.responses[304], /304: was removed/], // prettier-ignore
+  ];
+  for (const [what, change, sentence] of changes)
     it(`break clients when ${what}`, () => {
       const found = breaks(withOpenApi(change));
       assert.ok(
@@ -68,6 +95,7 @@ describe('the documents of the edge', () => {
   it('are withdrawn with a reason only', () => {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-edge-'));
     const gone = withOpenApi((paths) => delete paths['/products']);
+    /** @param {string} reason */
     const withdrawnFor = (reason) => {
       const file = path.join(folder, 'apps/gateway/withdrawn.json');
       fs.mkdirSync(path.dirname(file), { recursive: true });
@@ -85,11 +113,11 @@ describe('the documents of the edge', () => {
     }
   });
 
-  for (const [from, to, sentence] of [
+  for (const [from, to, sentence] of /** @type {const} */ ([
     ['  grams: Int!\n', '', /^graphql Product\.grams was removed: field removed\./],
     ['first: Int = 50', 'first: Int! = 50\n colour: String!', /colour/],
     ['  rejected\n}', '}', /rejected was removed/],
-  ])
+  ]))
     it(`break clients when GraphQL has ${JSON.stringify(to)} in place of ${JSON.stringify(from)}`, () => {
       const found = breaks(withGraphql(from, to));
       assert.ok(
