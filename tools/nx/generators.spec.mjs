@@ -35,26 +35,41 @@ class Workspace {
     fs.symlinkSync(path.join(root, 'node_modules'), this.at('node_modules'));
   }
 
-  /** Files that were written, in order. */
+  /**
+   * Files that were written, in order.
+   * @type {string[]}
+   */
   written = [];
 
+  /** @param {string} file */
   at = (file) => path.join(this.root, file);
+  /** @param {string} file */
   exists = (file) => fs.existsSync(this.at(file));
+  /** @param {string} file */
   read = (file) => (this.exists(file) ? fs.readFileSync(this.at(file), 'utf8') : null);
+  /**
+   * @param {string} file
+   * @param {string} content
+   */
   write = (file, content) => {
     this.written.push(file);
     fs.mkdirSync(path.dirname(this.at(file)), { recursive: true });
     fs.writeFileSync(this.at(file), content);
   };
 
-  /** @throws with what the program wrote */
+  /**
+   * @param {string} program
+   * @param {string[]} args
+   * @throws with what the program wrote
+   */
   async run(program, ...args) {
     try {
       const options = { cwd: this.root, maxBuffer: 1 << 26, env: ENVIRONMENT };
       const { stdout } = await promisify(execFile)(process.execPath, [program, ...args], options);
       return stdout;
     } catch (error) {
-      throw new Error(`${program} ${args.join(' ')} failed:\n${error.stdout}${error.stderr}`);
+      const { stdout, stderr } = /** @type {{ stdout: string, stderr: string }} */ (error);
+      throw new Error(`${program} ${args.join(' ')} failed:\n${stdout}${stderr}`);
     }
   }
 
@@ -74,6 +89,7 @@ const ENVIRONMENT = {
 const skip = process.env.TRY_GENERATED ? false : 'TRY_GENERATED=1 tries it';
 
 describe('the generators', { timeout: 900_000 }, () => {
+  /** @type {Workspace} */
   let workspace;
   before(async () => {
     workspace = new Workspace();
@@ -102,10 +118,10 @@ describe('the generators', { timeout: 900_000 }, () => {
       workspace.exists('libs/contracts/loyalty-points/schemas/loyalty-points.add-entry.v1.json'),
     );
     assert.match(
-      workspace.read('libs/contracts/loyalty-points/loyalty-points.proto'),
+      workspace.read('libs/contracts/loyalty-points/loyalty-points.proto') ?? '',
       /service LoyaltyPoints \{/,
     );
-    assert.match(workspace.read('docker/compose.yaml'), /loyalty-points/);
+    assert.match(workspace.read('docker/compose.yaml') ?? '', /loyalty-points/);
     await workspace.run('tools/contracts/contracts.mjs', '--check');
   });
 
@@ -130,14 +146,15 @@ describe('the generators', { timeout: 900_000 }, () => {
 
   it('write a package that stands outside of the kit', () => {
     const { dependencies, devDependencies } = JSON.parse(
-      workspace.read('elsewhere/smoke/package.json'),
+      workspace.read('elsewhere/smoke/package.json') ?? '',
     );
     assert.match(dependencies['@parley/messaging'], /^file:\.\.\/\.\.\/dist\/packages\//);
     for (const name of ['vitest', '@nestjs/core', 'zod']) assert.ok(devDependencies[name], name);
     assert.ok(!workspace.exists('elsewhere/smoke/project.json'));
   });
 
-  for (const [why, make, message] of [
+  /** @type {[why: string, make: () => Promise<unknown>, message: RegExp][]} */
+  const refused = [
     ['a bad name', () => service(workspace, { name: 'Loyalty' }), /cannot name a service/],
     ['a service that exists', () => service(workspace, { name: 'orders' }), /apps\/orders exists/],
     [
@@ -171,7 +188,8 @@ describe('the generators', { timeout: 900_000 }, () => {
       () => technology(workspace, { name: 'drum', port: 70_000 }),
       /70000 is no port/,
     ],
-  ])
+  ];
+  for (const [why, make, message] of refused)
     it(`refuse ${why}, and write nothing`, async () => {
       const before = workspace.written.length;
       await assert.rejects(make, message);
@@ -180,6 +198,7 @@ describe('the generators', { timeout: 900_000 }, () => {
 });
 
 describe('npx nx g', { timeout: 600_000, skip }, () => {
+  /** @param {string[]} args */
   const nx = (...args) =>
     promisify(execFile)(process.execPath, ['node_modules/nx/dist/bin/nx.js', 'g', ...args], {
       cwd: root,
