@@ -17,7 +17,7 @@ import { Progress, seconds, table } from '../terminal/progress.mjs';
 /** @typedef {import('./packages.mjs').Package} Package */
 /**
  * @typedef {{ name: string, filename: string, size: number, unpackedSize: number, entryCount:
- * number }} Tarball
+ * number, files: { path: string }[] }} Tarball
  */
 
 const KIT = 'libs/parley';

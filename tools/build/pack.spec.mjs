@@ -17,8 +17,12 @@ import { useTestPostgres } from '../database/test-postgres.mjs';
 import { pack } from './pack.mjs';
 import { packages, readManifest } from './packages.mjs';
 
+/** @import { Tarball } from './pack.mjs' */
+/** @typedef {{ orderId: string }} Invoice */
+/** @typedef {{ id: string, key: string, contract: string, message: string }} Letter */
+
 const root = path.resolve(import.meta.dirname, '../..');
-const { dependencies, devDependencies } = readManifest('package.json');
+const { dependencies = {}, devDependencies = {} } = readManifest('package.json');
 /** PACK_NEST=11 tries another Nest than the repository's, PACK_TYPEORM=0.3 another TypeORM. */
 const { PACK_NEST: nest, PACK_TYPEORM: typeorm = dependencies.typeorm } = process.env;
 
@@ -33,17 +37,28 @@ const installed = [
   `@types/node@${devDependencies['@types/node']}`,
 ];
 
-/** Output of a program, errors included; when it fails, its own words are the reason. */
+/**
+ * Output of a program, errors included; when it fails, its own words are the reason.
+ * @param {string} program
+ * @param {readonly string[]} args
+ * @param {{ cwd: string, env?: NodeJS.ProcessEnv }} options
+ */
 async function run(program, args, options) {
   try {
     return await promisify(execFile)(program, args, { maxBuffer: 1 << 26, ...options });
   } catch (error) {
-    const said = `${error.stdout}${error.stderr}`.trim().split('\n').slice(-40).join('\n');
+    const { stdout, stderr } = /** @type {{ stdout: string, stderr: string }} */ (error);
+    const said = `${stdout}${stderr}`.trim().split('\n').slice(-40).join('\n');
     throw new Error(`${path.basename(program)} ${args.join(' ')} failed:\n${said}`);
   }
 }
 
-/** Asks until the answer is as it should be: for what is handled in the background. */
+/**
+ * Asks until the answer is as it should be: for what is handled in the background.
+ * @template T
+ * @param {() => Promise<T>} ask
+ * @param {(answer: T) => boolean} isRight
+ */
 async function eventually(ask, isRight) {
   for (const until = Date.now() + 20_000; ; await sleep(100)) {
     const answer = await ask();
@@ -55,7 +70,12 @@ async function eventually(ask, isRight) {
 class Application {
   #process;
   #said = '';
+  url = '';
 
+  /**
+   * @param {string} folder
+   * @param {NodeJS.ProcessEnv} env
+   */
   constructor(folder, env) {
     this.#process = spawn(process.execPath, ['dist/main.js'], {
       cwd: folder,
@@ -68,7 +88,7 @@ class Application {
   async ready() {
     for await (const line of createInterface({ input: this.#process.stdout })) {
       this.#said += `${line}\n`;
-      this.url = /^ready at (\S+)/.exec(line)?.[1];
+      this.url = /^ready at (\S+)/.exec(line)?.[1] ?? '';
       if (this.url) break;
     }
     this.#process.stdout.resume();
@@ -76,6 +96,11 @@ class Application {
     return this;
   }
 
+  /**
+   * @param {string} at
+   * @param {object} [body]
+   * @returns {Promise<unknown>}
+   */
   async ask(at, body, method = body === undefined ? 'GET' : 'POST') {
     const answer = await fetch(`${this.url}${at}`, {
       method,
@@ -105,9 +130,13 @@ describe('the packages of the kit', { timeout: 600_000 }, () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-packages-'));
   const application = path.join(folder, 'application');
   const role = `pack_${randomBytes(4).toString('hex')}`;
+  /** @type {{ ADMIN_URL?: string, DATABASE_URL?: string }} */
   const env = {};
+  /** @type {Tarball[]} */
   let made;
+  /** @type {Awaited<ReturnType<typeof useTestPostgres>> | undefined} */
   let postgres;
+  /** @type {pg.Client | undefined} */
   let admin;
 
   before(async () => {
@@ -188,7 +217,7 @@ describe('the packages of the kit', { timeout: 600_000 }, () => {
       const manifest = path.join(application, 'package.json');
       fs.writeFileSync(
         manifest,
-        JSON.stringify({ ...JSON.parse(fs.readFileSync(manifest)), type }),
+        JSON.stringify({ ...JSON.parse(fs.readFileSync(manifest, 'utf8')), type }),
       );
       await run(process.execPath, [path.join(root, 'node_modules/typescript/bin/tsc'), '-p', '.'], {
         cwd: application,
@@ -199,38 +228,39 @@ describe('the packages of the kit', { timeout: 600_000 }, () => {
       });
 
       const app = new Application(application, env);
+      const invoices = () => /** @type {Promise<Invoice[]>} */ (app.ask('/invoices'));
+      const deadLetters = () => /** @type {Promise<Letter[]>} */ (app.ask('/dead-letters'));
       try {
         await app.ready();
-        const [small, large] = ['small', 'large'].map((size) => `${type}-${size}`);
+        const [small, large] = [`${type}-small`, `${type}-large`];
         await app.ask('/orders', { orderId: small, cents: 5_000 });
         await app.ask('/orders', { orderId: large, cents: 500_000 });
+        /** @type {(orderId: string) => (all: Invoice[]) => boolean} */
         const hasInvoice = (orderId) => (all) => all.some((one) => one.orderId === orderId);
-        await eventually(() => app.ask('/invoices'), hasInvoice(small));
+        await eventually(invoices, hasInvoice(small));
 
         await app.ask('/orders', { orderId: `${type}-larger`, cents: 600_000 });
-        const letters = await eventually(
-          () => app.ask('/dead-letters'),
-          (all) => all.length > 1,
-        );
+        const letters = await eventually(deadLetters, (all) => all.length > 1);
         const letter = letters.find(({ key }) => key === large); // either may be the first to die
         const other = letters.find(({ key }) => key === `${type}-larger`);
-        assert.equal(letter.contract, 'shop.write-invoice');
-        assert.equal(letter.message, 'the printer is off');
-        assert.ok(!hasInvoice(large)(await app.ask('/invoices')));
+        assert.equal(letter?.contract, 'shop.write-invoice');
+        assert.equal(letter?.message, 'the printer is off');
+        assert.ok(!hasInvoice(large)(await invoices()));
 
         await app.ask('/printer', {});
-        await app.ask(`/dead-letters/${letter.id}/replay`, {});
-        await eventually(() => app.ask('/invoices'), hasInvoice(large));
+        await app.ask(`/dead-letters/${letter?.id}/replay`, {});
+        await eventually(invoices, hasInvoice(large));
+        /** @param {string[]} words */
         const parley = (...words) =>
           run('npx', ['--no-install', 'parley', ...words], { cwd: application });
         const list = ['dead-letters', 'list', '--json', '--url', app.url];
         const [row, ...more] = JSON.parse((await parley(...list)).stdout);
-        assert.deepEqual([row.letter, more], [`shop/${other.id}`, []]);
+        assert.deepEqual([row.letter, more], [`shop/${other?.id}`, []]);
         assert.equal(row.message, 'the printer is off');
         await parley('dead-letters', 'replay', row.letter, '--url', app.url);
-        await eventually(() => app.ask('/invoices'), hasInvoice(`${type}-larger`));
+        await eventually(invoices, hasInvoice(`${type}-larger`));
         assert.deepEqual(JSON.parse((await parley(...list)).stdout), []);
-        assert.deepEqual(await app.ask('/dead-letters'), []);
+        assert.deepEqual(await deadLetters(), []);
         assert.equal(await app.stop(), 'SIGTERM');
       } finally {
         app.kill();
