@@ -6,6 +6,27 @@ import Module, { createRequire } from 'node:module';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** @import { InstrumenterContext } from '@stryker-mutator/api/core' */
+/** @import { MutantRunOptions } from '@stryker-mutator/api/test-runner' */
+/** @import { Event, State } from 'jest-circus' */
+/** @typedef {typeof import('jest-circus')} Circus */
+/** @typedef {State['rootDescribeBlock']} Block */
+/** @typedef {Extract<Block['children'][number], { type: 'test' }>} Test */
+/** @typedef {{ test: Test, id: string, mode: Test['mode'] }} Known */
+/** @typedef {'test_start' | 'test_done'} OfTest */
+/** @typedef {typeof globalThis & { __stryker__?: InstrumenterContext }} Instrumented */
+/**
+ * The loader of modules, with what of it has no types.
+ * @typedef {object} Loader
+ * @property {Record<string, (module: Compiling, filename: string) => void>} _extensions
+ * @property {(name: string, ...rest: unknown[]) => string} _resolveFilename
+ */
+/** @typedef {{ _compile: (code: string, filename: string) => void }} Compiling */
+
+/** @type {Instrumented} */
+const shared = globalThis;
+const loader = /** @type {Loader} */ (/** @type {unknown} */ (Module));
+
 /**
  * A test that lets so many turns of the event loop pass waits for something that never comes. Turns,
  * not time: on a busy machine they take longer, as all that the test waits for.
@@ -19,51 +40,68 @@ const AFTERMATH_MS = 20;
 /** As long as no test replaces them. */
 const { setInterval, clearInterval } = globalThis;
 
-/** `require('./file.ts')` and the aliases of tsconfig.base.json. */
+/**
+ * `require('./file.ts')` and the aliases of tsconfig.base.json.
+ * @param {NodeJS.Require} require
+ */
 function understandTypeScript(require) {
   const { transformSync } = require('@swc/core');
-  const { forSwc, root } = require('./tools/build/aliases.cjs');
+  const { forSwc, root } = /** @type {typeof import('../build/aliases.cjs')} */ (
+    require('./tools/build/aliases.cjs')
+  );
   const { $schema: _, ...swcrc } = JSON.parse(fs.readFileSync('.swcrc', 'utf8'));
-  Module._extensions['.ts'] = (module, filename) => {
+  loader._extensions['.ts'] = (module, filename) => {
     const source = fs.readFileSync(filename, 'utf8');
     const options = { ...swcrc, swcrc: false, sourceMaps: false, filename };
     module._compile(transformSync(source, options).code, filename);
   };
-  const { _resolveFilename: usual } = Module;
-  Module._resolveFilename = function (name, ...rest) {
-    const [file] = Object.hasOwn(forSwc.paths, name) ? forSwc.paths[name] : [];
+  const { _resolveFilename: usual } = loader;
+  loader._resolveFilename = function (name, ...rest) {
+    const [file] = Object.hasOwn(forSwc.paths, name) ? (forSwc.paths[name] ?? []) : [];
     return usual.call(this, file ? path.join(root, file) : name, ...rest);
   };
 }
 
-/** `jest` of the specs: what they use of it. */
+/**
+ * `jest` of the specs: what they use of it.
+ * @param {NodeJS.Require} require
+ */
 function jestOf(require) {
   const { ModuleMocker } = require('jest-mock');
   const { ModernFakeTimers } = require('@jest/fake-timers');
   const mocker = new ModuleMocker(globalThis);
   const timers = new ModernFakeTimers({
-    config: { fakeTimers: {}, rootDir: process.cwd() },
+    config: /** @type {ConstructorParameters<typeof ModernFakeTimers>[0]['config']} */ ({
+      fakeTimers: {},
+      rootDir: process.cwd(),
+    }),
     global: globalThis,
   });
   return {
     fn: mocker.fn.bind(mocker),
     spyOn: mocker.spyOn.bind(mocker),
-    useFakeTimers: (options) => timers.useFakeTimers(options),
+    useFakeTimers: (/** @type {Parameters<typeof timers.useFakeTimers>[0]} */ options) =>
+      timers.useFakeTimers(options),
     useRealTimers: () => timers.useRealTimers(),
-    advanceTimersByTime: (ms) => timers.advanceTimersByTime(ms),
-    advanceTimersByTimeAsync: (ms) => timers.advanceTimersByTimeAsync(ms),
+    advanceTimersByTime: (/** @type {number} */ ms) => timers.advanceTimersByTime(ms),
+    advanceTimersByTimeAsync: (/** @type {number} */ ms) => timers.advanceTimersByTimeAsync(ms),
     getTimerCount: () => timers.getTimerCount(),
   };
 }
 
 /** Stryker's enum `TestStatus`. With a failed test it breaks nothing: it would count as noticing all. */
 const [SUCCESS, FAILED, SKIPPED] = [0, 1, 2];
+/** @param {Test} test */
 const statusOf = ({ errors, status }) =>
   errors.length > 0 ? FAILED : status === 'skip' ? SKIPPED : SUCCESS;
 
-const isTest = ({ type }) => type === 'test';
+/** @param {Block | Test} child */
+const isTest = (child) => child.type === 'test';
 
-/** `describe` blocks from the outermost, then the test. */
+/**
+ * `describe` blocks from the outermost, then the test.
+ * @param {Test} test
+ */
 const nameOf = (test) => {
   const names = [test.name];
   for (let block = test.parent; block?.parent; block = block.parent) names.unshift(block.name);
@@ -74,18 +112,22 @@ const nameOf = (test) => {
 export class SpecRunner {
   static inject = ['options'];
 
+  /** @type {readonly string[]} */
   #specs;
+  /** @type {Circus | undefined} */
   #circus;
-  /** [{ test, id, mode }] */
+  /** @type {Known[]} */
   #tests = [];
   /** Stryker's own: which mutant is active, and what was reached. */
-  #mutants = (globalThis.__stryker__ ??= {});
+  #mutants = (shared.__stryker__ ??= {});
+  /** @type {Test | undefined} */
   #running;
   /** Turns of the event loop since something happened in the test that runs. */
   #turns = 0;
   /** A test that waits could disturb the next mutant: a new process, then. */
   #isSoiled = false;
 
+  /** @param {{ specs: readonly string[] }} options */
   constructor({ specs }) {
     this.#specs = specs;
   }
@@ -107,6 +149,7 @@ export class SpecRunner {
     return { status: 'complete', tests, mutantCoverage: this.#mutants.mutantCoverage };
   }
 
+  /** @param {Pick<MutantRunOptions, 'activeMutant' | 'testFilter' | 'hitLimit' | 'mutantActivation'>} options */
   async mutantRun({ activeMutant: { id }, testFilter, hitLimit, mutantActivation }) {
     if (this.#isSoiled) throw new Error('a test still waits in this process');
     const mutants = this.#mutants;
@@ -115,7 +158,12 @@ export class SpecRunner {
     try {
       all = this.#load();
     } catch (error) {
-      return { status: 'killed', killedBy: [], failureMessage: error.message, nrOfTests: 0 };
+      return {
+        status: 'killed',
+        killedBy: [],
+        failureMessage: /** @type {Error} */ (error).message,
+        nrOfTests: 0,
+      };
     }
     const chosen = testFilter ? all.filter((one) => testFilter.includes(one.id)) : all;
     Object.assign(mutants, { activeMutant: id, hitLimit, hitCount: hitLimit && 0 });
@@ -124,7 +172,8 @@ export class SpecRunner {
     if (failed) await sleep(AFTERMATH_MS);
     mutants.activeMutant = undefined;
     const nrOfTests = ran.length;
-    if (mutants.hitCount > hitLimit) return { status: 'timeout', reason: 'it goes on for ever' };
+    if (hitLimit !== undefined && Number(mutants.hitCount) > hitLimit)
+      return { status: 'timeout', reason: 'it goes on for ever' };
     if (!failed && !this.#isSoiled) return { status: 'survived', nrOfTests };
     const [killer, failureMessage] = failed
       ? [failed.id, messageOf(failed.test)]
@@ -136,41 +185,57 @@ export class SpecRunner {
     if (this.#circus) return this.#tests;
     const require = createRequire(path.resolve('package.json'));
     understandTypeScript(require);
-    this.#circus = require('jest-circus');
-    const { describe, it, test, beforeAll, beforeEach, afterAll, afterEach } = this.#circus;
+    const circus = /** @type {Circus} */ (require('jest-circus'));
+    this.#circus = circus;
+    const { describe, it, test, beforeAll, beforeEach, afterAll, afterEach } = circus;
     Object.assign(globalThis, { describe, it, test, beforeAll, beforeEach, afterAll, afterEach });
-    globalThis.expect = require('@jest/expect').jestExpect;
-    globalThis.jest = jestOf(require);
+    Object.assign(globalThis, {
+      expect: require('@jest/expect').jestExpect,
+      jest: jestOf(require),
+    });
     for (const spec of this.#specs) describe(spec, () => void require(path.resolve(spec)));
+    /** @param {unknown} error */
     const fail = (error) => this.#running?.errors.push(error);
     process.on('unhandledRejection', fail).on('uncaughtException', fail);
-    this.#circus.getState().testTimeout = NEVER_MS;
-    this.#circus.addEventHandler((event) => this.#notice(event));
-    this.#tests = this.#testsIn(this.#circus.getState().rootDescribeBlock);
+    circus.getState().testTimeout = NEVER_MS;
+    circus.addEventHandler((event) => this.#notice(event));
+    this.#tests = this.#testsIn(circus.getState().rootDescribeBlock);
     return this.#tests;
   }
 
+  /**
+   * @param {Block} block
+   * @returns {Known[]}
+   */
   #testsIn(block) {
     return block.children.flatMap((child) =>
       isTest(child) ? { test: child, id: nameOf(child), mode: child.mode } : this.#testsIn(child),
     );
   }
 
-  /** Up to the first that fails. */
+  /**
+   * Up to the first that fails.
+   * @param {Known[]} chosen
+   */
   async #run(chosen) {
+    const circus = /** @type {Circus} */ (this.#circus);
     const wanted = new Set(chosen.map(({ test }) => test));
     for (const { test, mode } of this.#tests) {
       Object.assign(test, { errors: [], status: null, mode: wanted.has(test) ? mode : 'skip' });
       test.unhandledRejectionErrorByPromise.clear();
     }
-    this.#skipIdle(this.#circus.getState().rootDescribeBlock);
-    await this.#watched(this.#circus.run());
+    this.#skipIdle(circus.getState().rootDescribeBlock);
+    await this.#watched(circus.run());
     return chosen.filter(({ test }) => test.status);
   }
 
-  /** Until it ends, or a test waits too long. */
+  /**
+   * Until it ends, or a test waits too long.
+   * @param {Promise<unknown>} run
+   */
   async #watched(run) {
     this.#turns = 0;
+    /** @type {NodeJS.Timeout | undefined} */
     let turning;
     const stuck = new Promise((resolve) => {
       turning = setInterval(() => ++this.#turns > MOST_TURNS && resolve(true), TURN_MS);
@@ -179,7 +244,11 @@ export class SpecRunner {
     clearInterval(turning);
   }
 
-  /** The hooks of a block without a test that is wanted do not run either. */
+  /**
+   * The hooks of a block without a test that is wanted do not run either.
+   * @param {Block} block
+   * @returns {boolean}
+   */
   #skipIdle(block) {
     const inner = block.children.map((child) =>
       isTest(child) ? child.mode !== 'skip' : this.#skipIdle(child),
@@ -189,6 +258,9 @@ export class SpecRunner {
     return isWanted;
   }
 
+  /**
+   * @param {{ name: OfTest, test: Test } | { name: Exclude<Event['name'], OfTest>, test?: Test }} event
+   */
   #notice({ name, test }) {
     this.#turns = 0;
     if (name === 'test_start') this.#running = test;
@@ -200,6 +272,7 @@ export class SpecRunner {
   }
 }
 
+/** @param {Test} test */
 function messageOf({ errors: [first] }) {
   const error = Array.isArray(first) ? (first[0] ?? first[1]) : first;
   return String(error?.message ?? error ?? '');
