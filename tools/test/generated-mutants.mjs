@@ -6,6 +6,13 @@ import os from 'node:os';
 import path from 'node:path';
 import { COPIED } from './scratch-copy.mjs';
 
+/** @import { LogLevel, WarningOptions } from '@stryker-mutator/api/core' */
+/** @import { Stryker } from '@stryker-mutator/core' */
+/** @typedef {{ name: string, file: string, specs: string[] }} Mutated */
+/** @typedef {{ files: string[], specs: string[] }} Run */
+/** @typedef {Awaited<ReturnType<Stryker['runMutationTest']>>[number]} Result */
+/** @typedef {{ file: string, killed: number, all: number, score: string }} Score */
+
 const root = path.resolve(import.meta.dirname, '../..');
 
 /** Specs of the way of a message, each of which passes all of its files. */
@@ -26,6 +33,7 @@ const DELIVERY = [
 /**
  * By project: source files, each with the specs that should notice. Without any: the spec of the
  * same name. Only specs that need nothing running.
+ * @type {Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>}
  */
 const MUTATED = {
   messaging: {
@@ -99,11 +107,17 @@ const MUTATED = {
   },
 };
 
-/** Every file that can be mutated: its name and where it and its specs are. */
+/**
+ * Every file that can be mutated: its name and where it and its specs are.
+ * @returns {Mutated[]}
+ */
 export function mutatedFiles() {
   return Object.entries(MUTATED).flatMap(([project, files]) => {
     const found = fs
-      .readdirSync(path.join(root, 'libs/parley', project, 'src'), { recursive: true })
+      .readdirSync(path.join(root, 'libs/parley', project, 'src'), {
+        recursive: true,
+        encoding: 'utf8',
+      })
       .map((name) => path.join('libs/parley', project, 'src', name));
     return Object.entries(files).map(([name, specs]) => ({
       name: `${project.split('/').at(-1)}/${name}`,
@@ -113,9 +127,15 @@ export function mutatedFiles() {
   });
 }
 
+/**
+ * @param {readonly string[]} found
+ * @param {string} name
+ * @param {string} project
+ */
 function only(found, name, project) {
   const files = found.filter((file) => file.endsWith(`/${name}`));
-  if (files.length === 1) return files[0];
+  const [file] = files;
+  if (file !== undefined && files.length === 1) return file;
   throw new Error(
     `libs/parley/${project} has ${files.length} files ${name}: bring tools/test/generated-mutants.mjs up to date`,
   );
@@ -129,10 +149,13 @@ const CONTRACT = /\b(?:command|event|broadcast|call)\(\s*'([^']+)'/g;
  */
 export function refuseSharedContracts() {
   for (const { name, specs } of mutatedFiles()) {
+    /** @type {Map<string, string>} */
     const known = new Map();
     for (const spec of specs) {
       const source = fs.readFileSync(path.join(root, spec), 'utf8');
-      for (const contract of new Set([...source.matchAll(CONTRACT)].map(([, found]) => found))) {
+      for (const contract of new Set(
+        [...source.matchAll(CONTRACT)].map(([, found = '']) => found),
+      )) {
         if (known.has(contract))
           throw new Error(
             `${name}: ${known.get(contract)} and ${spec} both define ${contract}; rename it in one`,
@@ -146,17 +169,24 @@ export function refuseSharedContracts() {
 /**
  * The files that these words name: a file, `relay-line` or `messaging/relay-line`, or a folder,
  * `delivery` or `sagas`. Without words: all.
+ * @param {readonly string[]} words
  */
 export function wantedFiles(words) {
   const all = mutatedFiles();
+  /** @param {string} word */
   const means = (word) =>
     all.filter(({ name, file }) => `/${name}`.endsWith(`/${word}`) || file.includes(`/${word}/`));
   const unknown = words.find((word) => means(word).length === 0);
   return { unknown, files: words.length ? [...new Set(words.flatMap(means))] : all };
 }
 
-/** Files with the same specs are broken in the same run. */
+/**
+ * Files with the same specs are broken in the same run.
+ * @param {readonly Mutated[]} files
+ * @returns {Run[]}
+ */
 function runsOf(files) {
+  /** @type {Map<string, Run>} */
   const runs = new Map();
   for (const one of files) {
     const key = one.specs.join();
@@ -165,6 +195,10 @@ function runsOf(files) {
   return [...runs.values()];
 }
 
+/**
+ * @param {Run} run
+ * @returns {ConstructorParameters<typeof Stryker>[0]}
+ */
 const optionsOf = ({ files, specs }) => ({
   mutate: files,
   specs,
@@ -186,13 +220,19 @@ const optionsOf = ({ files, specs }) => ({
     reportScoreTable: false,
   },
   allowConsoleColors: false,
-  logLevel: 'warn',
-  warnings: { unknownOptions: false },
+  logLevel: /** @type {LogLevel} */ ('warn'),
+  warnings: /** @type {WarningOptions} */ ({ unknownOptions: false }),
 });
 
+/** @type {Readonly<Record<string, 'killed' | 'alive'>>} */
 const COUNTED = { Killed: 'killed', Timeout: 'killed', Survived: 'alive', NoCoverage: 'alive' };
 
-/** `relay-line.ts  killed 80 of 81  98.8 %` */
+/**
+ * `relay-line.ts  killed 80 of 81  98.8 %`
+ * @param {string} file
+ * @param {readonly Result[]} results
+ * @returns {Score}
+ */
 function scoreOf(file, results) {
   const of = results.filter(
     ({ fileName, status }) => path.resolve(fileName) === path.resolve(file) && COUNTED[status],
@@ -202,14 +242,17 @@ function scoreOf(file, results) {
   return { file: path.relative('libs/parley', file), killed, all: of.length, score };
 }
 
+/** @param {Score} score */
 const rowOf = ({ file, killed, all, score }) => `| ${file} | ${killed} of ${all} | ${score} % |`;
 
 /**
  * Breaks these files. Prints each mutant that lives, and the scores.
+ * @param {readonly Mutated[]} files
  * @returns whether none lives
  */
 export async function tryGenerated(files) {
   const { Stryker } = await import('@stryker-mutator/core');
+  /** @type {Result[]} */
   const results = [];
   for (const run of runsOf(files)) {
     console.log(`\n${run.files.map((file) => path.basename(file)).join(', ')}:`);
