@@ -14,6 +14,8 @@ import {
 } from './generated-mutants.mjs';
 import { checkChanges, ScratchCopy } from './scratch-copy.mjs';
 
+/** @typedef {keyof typeof MUTANTS} Name */
+
 process.chdir(path.resolve(import.meta.dirname, '../..'));
 const MESSAGING = 'libs/parley/messaging/src';
 const POSTGRES = 'libs/parley/transports/postgres/src';
@@ -200,10 +202,11 @@ const HELP = `npm run mutants [-- options] [-- name …]      breaks one line at
 
 Exits with 1 when a mutant lives.`;
 
+/** @param {Name} name */
 const changeOf = (name) => ({ name, ...MUTANTS[name] });
 
 function check() {
-  const names = Object.keys(MUTANTS);
+  const names = /** @type {Name[]} */ (Object.keys(MUTANTS));
   checkChanges(names.map(changeOf));
   refuseSharedContracts();
   console.log(
@@ -211,7 +214,11 @@ function check() {
   );
 }
 
-/** True when the specs of a mutant are green. */
+/**
+ * True when the specs of a mutant are green.
+ * @param {ScratchCopy} copy
+ * @param {{ specs: string, tests: string }} mutant
+ */
 function isGreen(copy, { specs, tests }) {
   const { status, stdout } = spawnSync(
     process.execPath,
@@ -226,12 +233,17 @@ function isGreen(copy, { specs, tests }) {
   return status === 0;
 }
 
+/**
+ * @param {ScratchCopy} copy
+ * @param {Name} name
+ */
 function lives(copy, name) {
   const mutant = MUTANTS[name];
   if (!isGreen(copy, mutant)) throw new Error(`with nothing broken, ${mutant.specs} is red`);
   return copy.with(changeOf(name), () => isGreen(copy, mutant));
 }
 
+/** @param {readonly Name[]} names */
 function report(names) {
   const copy = new ScratchCopy();
   try {
@@ -247,21 +259,27 @@ function report(names) {
   }
 }
 
+/** @param {string} what */
 function misunderstood(what) {
   console.error(`there is no mutant ${what}; npm run mutants -- --help lists them`);
   return 2;
 }
 
+/** @param {readonly string[]} words */
 async function generated(words) {
   const { unknown, files } = wantedFiles(words);
   if (unknown) return misunderstood(`of a file "${unknown}"`);
   return (await tryGenerated(files)) ? 0 : 1;
 }
 
+/**
+ * @param {readonly string[]} words
+ * @param {string} [file]
+ */
 function ours(words, file) {
   const unknown = words.find((name) => !(name in MUTANTS));
   if (unknown) return misunderstood(`"${unknown}"`);
-  const wanted = Object.keys(MUTANTS)
+  const wanted = /** @type {Name[]} */ (Object.keys(MUTANTS))
     .filter((name) => words.length === 0 || words.includes(name))
     .filter((name) => file === undefined || MUTANTS[name].file.endsWith(file));
   if (wanted.length === 0) return misunderstood(`of ${file}`);
