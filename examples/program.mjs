@@ -9,13 +9,25 @@ const LINE_TIMEOUT_MS = 240_000;
 
 export class Program {
   #process;
+  /** @type {string[]} */
   #lines = [];
+  /** @type {() => void} */
   #wake = () => undefined;
   #ended = false;
-  /** Sent with each request. */
+  /** Where it listens, once it is ready. */
+  url = '';
+  /**
+   * Sent with each request.
+   * @type {Record<string, string>}
+   */
   headers = {};
 
-  /** Starts `node dist/main.js`, or another command, in the current folder. */
+  /**
+   * Starts `node dist/main.js`, or another command, in the current folder.
+   * @param {string} [command]
+   * @param {string[]} [args]
+   * @param {NodeJS.ProcessEnv} [env]
+   */
   constructor(command = process.execPath, args = ['dist/main.js'], env = {}) {
     this.#process = spawn(command, args, {
       env: { ...process.env, PORT: '0', NO_COLOR: '1', ...env },
@@ -32,7 +44,10 @@ export class Program {
     });
   }
 
-  /** The first line that matches, as soon as it is printed. */
+  /**
+   * The first line that matches, as soon as it is printed.
+   * @param {RegExp} pattern
+   */
   async line(pattern) {
     const timer = setTimeout(() => this.kill(), LINE_TIMEOUT_MS);
     try {
@@ -40,7 +55,7 @@ export class Program {
         const found = this.#lines.map((line) => pattern.exec(line)).find(Boolean);
         if (found) return found;
         if (this.#ended) assert.fail(`no line matches ${pattern}:\n${this.#lines.join('\n')}`);
-        await new Promise((resolve) => (this.#wake = resolve));
+        await /** @type {Promise<void>} */ (new Promise((resolve) => (this.#wake = resolve)));
       }
     } finally {
       clearTimeout(timer);
@@ -49,11 +64,15 @@ export class Program {
 
   /** Waits until it listens: `ready at http://127.0.0.1:3000`. */
   async ready() {
-    [, this.url] = await this.line(/^ready at (\S+)$/);
+    [, this.url = ''] = await this.line(/^ready at (\S+)$/);
     return this;
   }
 
-  /** The answer of a route, parsed; a body makes it a POST. */
+  /**
+   * The answer of a route, parsed; a body makes it a POST.
+   * @param {string} path
+   * @param {object} [body]
+   */
   async ask(path, body, method = body === undefined ? 'GET' : 'POST') {
     const response = await fetch(`${this.url}${path}`, {
       method,
@@ -65,7 +84,13 @@ export class Program {
     return text === '' ? undefined : JSON.parse(text);
   }
 
-  /** Asks again until the answer is right. */
+  /**
+   * Asks again until the answer is right.
+   * @template T
+   * @param {string} path
+   * @param {(answer: T) => unknown} isRight
+   * @returns {Promise<T>}
+   */
   async eventually(path, isRight) {
     for (const until = Date.now() + LINE_TIMEOUT_MS; ;) {
       const answer = await this.ask(path);
@@ -75,7 +100,10 @@ export class Program {
     }
   }
 
-  /** Ends it as a supervisor would; resolves when it has ended. */
+  /**
+   * Ends it as a supervisor would; resolves when it has ended.
+   * @param {NodeJS.Signals} [signal]
+   */
   async stop(signal = 'SIGTERM') {
     if (this.#ended) return;
     const ended = once(this.#process, 'close');

@@ -2,11 +2,15 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { Program } from '../program.mjs';
 
+/** @typedef {{ id: string, cents: number, invoice?: string }} Order */
+/** @typedef {{ id: string, headers: { type: string }, failure: { message: string } }} Letter */
+
 const app = new Program(undefined, undefined, { OPERATORS_TOKEN: 'secret' });
 after(() => app.kill());
 
 test('an order and its message commit together; what fails is a dead letter until it is replayed', async () => {
   await app.ready();
+  /** @type {(id: string) => (orders: Order[]) => string | undefined} */
   const isInvoiced = (id) => (orders) => orders.find((order) => order.id === id)?.invoice;
 
   await app.ask('/orders', { id: 'small', cents: 5_000 });
@@ -20,7 +24,7 @@ test('an order and its message commit together; what fails is a dead letter unti
   app.headers = { authorization: 'Bearer secret' };
   const { deadLetters } = await app.eventually(
     '/operations/dead-letters',
-    (found) => found.deadLetters.length > 0,
+    (/** @type {{ deadLetters: Letter[] }} */ found) => found.deadLetters.length > 0,
   );
   assert.deepEqual(
     deadLetters.map(({ headers, failure }) => [headers.type, failure.message]),
@@ -28,7 +32,7 @@ test('an order and its message commit together; what fails is a dead letter unti
   );
 
   await app.ask('/printer', {});
-  await app.ask(`/operations/dead-letters/${deadLetters[0].id}/replay`, {});
+  await app.ask(`/operations/dead-letters/${deadLetters[0]?.id}/replay`, {});
   const orders = await app.eventually('/orders', isInvoiced('large'));
   assert.deepEqual(orders, [
     { id: 'large', cents: 500_000, invoice: 'invoice of large' },

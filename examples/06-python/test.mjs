@@ -2,7 +2,9 @@ import { after, test } from 'node:test';
 import { Program } from '../program.mjs';
 
 const python = '.venv/bin/python';
+/** @type {Program[]} */
 const programs = [];
+/** @param {ConstructorParameters<typeof Program>} how */
 const started = (...how) => {
   const program = new Program(...how);
   programs.push(program);

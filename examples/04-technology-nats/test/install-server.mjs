@@ -21,7 +21,8 @@ else {
     execFileSync('go', ['install', MODULE], { env: { ...process.env, GOBIN: folder } });
     fs.writeFileSync(stamp, MODULE);
   } catch (error) {
-    const why = error.code === 'ENOENT' ? 'Go is not installed' : error.message.split('\n')[0];
+    const { code, message } = /** @type {NodeJS.ErrnoException} */ (error);
+    const why = code === 'ENOENT' ? 'Go is not installed' : message.split('\n')[0];
     console.error(`NATS: no server (${why}); set NATS_URL to one with JetStream, or install Go`);
     process.exitCode = 1;
   }
