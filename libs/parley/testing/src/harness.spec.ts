@@ -75,6 +75,21 @@ class ScreenController {
   }
 }
 
+/** Has each line picked again. */
+@Controller()
+@Subscription('echo')
+class EchoController {
+  constructor(private readonly messenger: Messenger) {}
+
+  @Handles(Picked)
+  async picked({ orderId, line }: Order): Promise<void> {
+    await this.messenger.send(Pick, { orderId, line: line + 1 });
+  }
+}
+
+/** Milliseconds without a change. */
+const BOUND_MS = 50;
+
 describe('a harness', () => {
   let harness: Harness;
   let depot: Depot;
@@ -183,6 +198,21 @@ describe('a harness', () => {
     expect(String(error)).toContain('1 messages for depot');
     release();
     await harness.settled();
+  });
+
+  it('waits for work that goes on, however long it takes', async () => {
+    await startDepot();
+    Object.defineProperty(depot, 'hang', { get: () => sleep(BOUND_MS / 2) });
+    for (let line = 1; line <= 6; line++) await send(line);
+    await harness.settled(BOUND_MS);
+    expect(depot.lines).toHaveLength(6);
+  });
+
+  it('gives up work that never ends', async () => {
+    await startDepot();
+    await harness.start('insights', { controllers: [EchoController] });
+    await send(1);
+    await expect(harness.settled(BOUND_MS)).rejects.toThrow(UnsettledError);
   });
 
   it('has commands wait for a service that is not there yet, and is settled', async () => {

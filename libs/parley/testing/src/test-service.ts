@@ -4,7 +4,13 @@ import type { Duration } from '@parley/contract';
 import { Messaging, type DeadLetter, type Store } from '@parley/messaging';
 import { systemClock } from '@parley/messaging/transport';
 import { DataSource } from 'typeorm';
-import { Harness, type HarnessOptions, type TestService, UnsettledError } from './harness';
+import {
+  Harness,
+  type HarnessOptions,
+  MOST_BOUNDS,
+  type TestService,
+  UnsettledError,
+} from './harness';
 import { fewTurns, VirtualClock } from './virtual-clock';
 
 export interface TestServiceOptions extends HarnessOptions {
@@ -96,9 +102,15 @@ export class ServiceUnderTest extends Harness {
    */
   override async settled(bound = BOUND_MS): Promise<void> {
     if (this.tested.on === 'memory') return super.settled(bound);
-    const until = performance.now() + bound;
+    const last = performance.now() + MOST_BOUNDS * bound;
+    let until = 0;
+    let before = '';
     for (let stuck = await this.stuck(); stuck.length > 0; stuck = await this.stuck()) {
-      if (performance.now() > until) throw new UnsettledError(bound, stuck, this.complaints);
+      const now = [this.messages.length, ...stuck].join();
+      if (now !== before) until = performance.now() + bound;
+      before = now;
+      if (performance.now() > Math.min(until, last))
+        throw new UnsettledError(bound, stuck, this.complaints);
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
   }
