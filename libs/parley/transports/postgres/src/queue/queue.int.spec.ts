@@ -35,6 +35,8 @@ const left = async (table: string) =>
   );
 const numbersOf = async (key: string) =>
   (await effects(database)).filter(({ lane }) => lane === key).map(({ n }) => n);
+/** Long enough for a thousand messages on processors that others use, too. */
+const BUSY_MACHINE_MS = 60_000;
 const upTo = (count: number) => Array.from({ length: count }, (_, n) => n);
 
 beforeAll(async () => {
@@ -46,17 +48,21 @@ afterEach(async () => {
 });
 afterAll(() => database.drop());
 
-it('handles 1000 messages once each, keyed or not', async () => {
-  const keys = upTo(1000).map((n) => (n % 2 === 0 ? undefined : `k${n % 50}`));
-  for (let n = 0; n < 1000; n += 100)
-    await send(...upTo(100).map((i) => reserve(keys[n + i], n + i)));
-  await Promise.all(['a', 'b', 'c'].map((name) => run(name, settle)));
-  await until(async () => (await left('message')) === 0);
-  const handled = (await effects(database)).map(({ n }) => n);
-  expect([...handled].sort((a, b) => a - b)).toEqual(upTo(1000));
-  expect(await left('inbox')).toBe(1000);
-  await until(async () => (await left('lane')) === 0);
-});
+it(
+  'handles 1000 messages once each, keyed or not',
+  async () => {
+    const keys = upTo(1000).map((n) => (n % 2 === 0 ? undefined : `k${n % 50}`));
+    for (let n = 0; n < 1000; n += 100)
+      await send(...upTo(100).map((i) => reserve(keys[n + i], n + i)));
+    await Promise.all(['a', 'b', 'c'].map((name) => run(name, settle)));
+    await until(async () => (await left('message')) === 0, BUSY_MACHINE_MS);
+    const handled = (await effects(database)).map(({ n }) => n);
+    expect([...handled].sort((a, b) => a - b)).toEqual(upTo(1000));
+    expect(await left('inbox')).toBe(1000);
+    await until(async () => (await left('lane')) === 0);
+  },
+  2 * BUSY_MACHINE_MS,
+);
 
 it.each([8_192, 8_193, 500_000])(
   'brings a body of %d bytes whole, at the first try and at the next',
