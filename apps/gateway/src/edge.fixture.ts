@@ -5,7 +5,7 @@ import type { DynamicModule, Provider } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { currentConversation, Messenger } from '@parley/messaging';
-import { DeadlineExceeded, startTimer } from '@parley/resilience';
+import { DeadlineExceededError, startTimer } from '@parley/resilience';
 import { answerProblems, ProblemFilter } from '@parley/service';
 import { Harness } from '@parley/testing';
 import { startCatalog } from '../../catalog/src/catalog.fixture';
@@ -200,7 +200,7 @@ const reasonOf = (signal: AbortSignal | undefined): Promise<never> =>
 const deadlineOf = (budget = currentConversation()?.deadline?.budget()): Promise<never> =>
   new Promise((_, reject) => {
     if (budget !== undefined)
-      startTimer(budget, () => reject(new DeadlineExceeded('a call', budget)), { ref: false });
+      startTimer(budget, () => reject(new DeadlineExceededError('a call', budget)), { ref: false });
   });
 
 /** All of a module but its imports. */

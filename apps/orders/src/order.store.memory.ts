@@ -2,7 +2,7 @@ import type { ListOrders, Order, OrderStatus } from '@contracts/orders';
 import type { MemoryTx } from '@parley/memory';
 import { cursorOf, firstEntry, isFinal, later, type Progress, readCursor } from './order';
 import type { OrderPage, OrderSummary } from './order.queries';
-import { type Advanced, NONE, OrderStore, type TakenOrder, UnknownOrder } from './order.store';
+import { type Advanced, NONE, OrderStore, type TakenOrder, UnknownOrderError } from './order.store';
 
 interface View extends Order {
   readonly placedAt: string;
@@ -38,7 +38,7 @@ export class MemoryOrderStore extends OrderStore<MemoryTx> {
 
   async find(_tx: MemoryTx, orderId: string): Promise<TakenOrder> {
     const order = this.orders.get(orderId);
-    if (!order) throw new UnknownOrder(orderId);
+    if (!order) throw new UnknownOrderError(orderId);
     return order;
   }
 

@@ -47,8 +47,8 @@ export abstract class OrderStore<Tx = EntityManager> {
   abstract page(filter: ListOrders): Promise<OrderPage>;
 }
 
-export class UnknownOrder extends Error {
-  override readonly name = 'UnknownOrder';
+export class UnknownOrderError extends Error {
+  override readonly name = 'UnknownOrderError';
   constructor(orderId: string) {
     super(`there is no order ${orderId}`);
   }
@@ -110,7 +110,7 @@ export class SqlOrderStore extends OrderStore {
 
   async find(tx: EntityManager, orderId: string): Promise<TakenOrder> {
     const [row] = await rows<OrderRow>(tx, 'select * from orders where order_id = $1', [orderId]);
-    if (!row) throw new UnknownOrder(orderId);
+    if (!row) throw new UnknownOrderError(orderId);
     return taken(row);
   }
 

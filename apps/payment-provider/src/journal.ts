@@ -8,8 +8,8 @@ interface Waiting {
 }
 
 /** A record that could not be written; from then on nothing is taken. */
-export class JournalBroken extends Error {
-  override readonly name = 'JournalBroken';
+export class JournalBrokenError extends Error {
+  override readonly name = 'JournalBrokenError';
   constructor(file: string, cause: Error) {
     super(
       `${file} cannot be written (${cause.message}); make room or check its permissions, then start again`,
@@ -28,7 +28,7 @@ export class Journal<Entry> {
   private readonly waiting: Waiting[] = [];
   private last: Promise<void> = Promise.resolve();
   private writing: Promise<void> | undefined;
-  private broken: JournalBroken | undefined;
+  private broken: JournalBrokenError | undefined;
 
   private constructor(
     private readonly file: string,
@@ -82,7 +82,7 @@ export class Journal<Entry> {
       await this.handle.datasync();
       batch.forEach(({ done }) => done());
     } catch (error) {
-      const broken = (this.broken ??= new JournalBroken(this.file, error as Error));
+      const broken = (this.broken ??= new JournalBrokenError(this.file, error as Error));
       [...batch, ...this.waiting.splice(0)].forEach(({ failed }) => failed(broken));
     }
   }

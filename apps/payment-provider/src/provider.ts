@@ -16,8 +16,8 @@ export interface RefundRequest {
 }
 
 /** The key was used for something else before. */
-export class KeyReused extends Error {
-  override readonly name = 'KeyReused';
+export class KeyReusedError extends Error {
+  override readonly name = 'KeyReusedError';
   constructor(key: string) {
     super(
       `the idempotency key ${key} was used with another body before; take a new key for another request`,
@@ -26,20 +26,20 @@ export class KeyReused extends Error {
 }
 
 /** Try again with the same key. */
-export class TryAgain extends Error {
-  override readonly name = 'TryAgain';
+export class TryAgainError extends Error {
+  override readonly name = 'TryAgainError';
 }
 
 /** The request was done, or not, but the answer is never heard. */
-export class Silence extends Error {
-  override readonly name = 'Silence';
+export class SilenceError extends Error {
+  override readonly name = 'SilenceError';
   constructor(readonly manner: 'drops' | 'hangs') {
     super(`the answer ${manner}`);
   }
 }
 
-export class RefundRefused extends Error {
-  override readonly name = 'RefundRefused';
+export class RefundRefusedError extends Error {
+  override readonly name = 'RefundRefusedError';
 }
 
 interface Attempt {
@@ -63,7 +63,7 @@ export class Provider {
     if (known) return this.again(known, request);
     const running = this.underway.get(key);
     if (running)
-      return isSame(running.request, request) ? running.outcome : refuse(new KeyReused(key));
+      return isSame(running.request, request) ? running.outcome : refuse(new KeyReusedError(key));
     const outcome = this.attempt(key, request).finally(() => this.underway.delete(key));
     this.underway.set(key, { request, outcome });
     return outcome;
@@ -101,13 +101,13 @@ export class Provider {
     if (known)
       return known.charge === chargeKey && known.amount === amount
         ? this.answerOf(known)
-        : refuse(new KeyReused(key));
+        : refuse(new KeyReusedError(key));
     const charge = this.ledger.charge(chargeKey);
     if (charge?.status !== 'captured')
-      throw new RefundRefused(`nothing was captured for ${chargeKey}`);
+      throw new RefundRefusedError(`nothing was captured for ${chargeKey}`);
     const left = charge.amount - this.ledger.refundedOf(chargeKey);
     if (amount > left)
-      throw new RefundRefused(
+      throw new RefundRefusedError(
         `only ${left} of ${charge.amount} are left to refund for ${chargeKey}`,
       );
     return this.ledger.record({
@@ -124,7 +124,7 @@ export class Provider {
     this.failFirst(key, card);
     if (card.takes) await wait(card.takes);
     const charge = card.outcome === 'nothing' ? undefined : await this.settle(key, request, card);
-    if (charge?.status !== 'voided' && card.silence) throw new Silence(card.silence);
+    if (charge?.status !== 'voided' && card.silence) throw new SilenceError(card.silence);
     return charge!;
   }
 
@@ -149,13 +149,13 @@ export class Provider {
     const failed = this.failures.get(key) ?? 0;
     if (failed >= failsFirst) return void this.failures.delete(key);
     this.failures.set(key, failed + 1);
-    throw new TryAgain('the bank cannot be reached right now; try again with the same key');
+    throw new TryAgainError('the bank cannot be reached right now; try again with the same key');
   }
 
   private again(known: Charge, request: ChargeRequest): Promise<Charge> {
     return known.status === 'voided' || isSame(known, request)
       ? this.answerOf(known)
-      : refuse(new KeyReused(known.key));
+      : refuse(new KeyReusedError(known.key));
   }
 
   private async answerOf<E>(entry: E): Promise<E> {

@@ -2,7 +2,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Charge, Ledger } from './ledger';
-import { KeyReused, Provider, RefundRefused, Silence, TryAgain } from './provider';
+import {
+  KeyReusedError,
+  Provider,
+  RefundRefusedError,
+  SilenceError,
+  TryAgainError,
+} from './provider';
 import { AdminBody, ChargeBody, Key, LedgerQuery, RefundBody, VoidBody } from './requests';
 
 /** Longer than any sensible client waits. */
@@ -22,7 +28,7 @@ interface Request {
 
 type Route = (request: Request) => Promise<Reply> | Reply;
 
-class BadRequest extends Error {
+class BadRequestError extends Error {
   override readonly name = 'BadRequestError';
   constructor(
     message: string,
@@ -122,7 +128,7 @@ export class ProviderServer {
       const { status, body } = await this.route(request);
       send(response, status, body);
     } catch (error) {
-      if (error instanceof Silence) return stayed(response, error.manner);
+      if (error instanceof SilenceError) return stayed(response, error.manner);
       send(response, statusOf(error), {
         error: (error as Error).name,
         message: (error as Error).message,
@@ -134,7 +140,7 @@ export class ProviderServer {
     const url = new URL(request.url ?? '/', 'http://provider');
     const name = `${request.method} ${url.pathname}`;
     const route = this.back[name] ?? this.business[name];
-    if (!route) throw new BadRequest(`${name} is not offered here`, 404);
+    if (!route) throw new BadRequestError(`${name} is not offered here`, 404);
     if (name in this.business) await this.obstruct();
     const key = request.headers['idempotency-key'];
     return route({ url, key: Array.isArray(key) ? key[0] : key, body: () => read(request) });
@@ -142,7 +148,7 @@ export class ProviderServer {
 
   private async obstruct(): Promise<void> {
     if (this.delayMs > 0) await wait(this.delayMs);
-    if (this.down) throw new TryAgain('we are down; try again later with the same key');
+    if (this.down) throw new TryAgainError('we are down; try again later with the same key');
   }
 }
 
@@ -154,7 +160,7 @@ const reply = (charge: Charge): Reply => ({
 function parse<S extends z.ZodType>(schema: S, value: unknown, what = 'the body'): z.infer<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  throw new BadRequest(`${what}: ${z.prettifyError(result.error)}`);
+  throw new BadRequestError(`${what}: ${z.prettifyError(result.error)}`);
 }
 
 async function read(request: IncomingMessage): Promise<unknown> {
@@ -163,13 +169,13 @@ async function read(request: IncomingMessage): Promise<unknown> {
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
     if (size > MAX_BODY_BYTES)
-      throw new BadRequest(`the body is longer than ${MAX_BODY_BYTES} bytes`, 413);
+      throw new BadRequestError(`the body is longer than ${MAX_BODY_BYTES} bytes`, 413);
     chunks.push(chunk);
   }
   try {
     return JSON.parse(Buffer.concat(chunks).toString('utf8'));
   } catch {
-    throw new BadRequest('the body is not JSON');
+    throw new BadRequestError('the body is not JSON');
   }
 }
 
@@ -180,7 +186,7 @@ function send(response: ServerResponse, status: number, body: object): void {
     .end(bytes);
 }
 
-function stayed(response: ServerResponse, manner: Silence['manner']): void {
+function stayed(response: ServerResponse, manner: SilenceError['manner']): void {
   if (manner === 'drops') return void response.destroy();
   const late = setTimeout(
     () =>
@@ -194,8 +200,8 @@ function stayed(response: ServerResponse, manner: Silence['manner']): void {
 }
 
 function statusOf(error: unknown): number {
-  if (error instanceof BadRequest) return error.status;
-  if (error instanceof KeyReused) return 422;
-  if (error instanceof RefundRefused) return 409;
-  return error instanceof TryAgain ? 503 : 500;
+  if (error instanceof BadRequestError) return error.status;
+  if (error instanceof KeyReusedError) return 422;
+  if (error instanceof RefundRefusedError) return 409;
+  return error instanceof TryAgainError ? 503 : 500;
 }

@@ -10,7 +10,11 @@ import { HandlerTestKit } from '@parley/testing';
 import { PaymentController } from './payment.controller';
 import type { PaymentStore } from './payment.store';
 import { PaymentProvider } from './provider';
-import { OutcomeUnknown, ProviderConnection, ProviderUnavailable } from './provider-connection';
+import {
+  OutcomeUnknownError,
+  ProviderConnection,
+  ProviderUnavailableError,
+} from './provider-connection';
 
 /** A provider over HTTP, with a ledger of its own. */
 export interface ProviderOnTrial {
@@ -189,7 +193,7 @@ export function paymentsTrial(
     it('says nothing while the provider is down, and charges when it is back', async () => {
       const command = order('tok_ok');
       await admin({ down: true });
-      await expect(charge(command)).rejects.toThrow(ProviderUnavailable);
+      await expect(charge(command)).rejects.toThrow(ProviderUnavailableError);
       await admin({ down: false });
       expect(trial.sent).toEqual([]);
       await charge(command);
@@ -199,7 +203,7 @@ export function paymentsTrial(
     it('says nothing while it can neither charge nor look up', async () => {
       const command = order('tok_ok');
       await admin({ delayMs: 2 * PATIENCE }); // every answer comes too late
-      await expect(charge(command)).rejects.toThrow(OutcomeUnknown);
+      await expect(charge(command)).rejects.toThrow(OutcomeUnknownError);
       await admin({ delayMs: 0 });
       expect(trial.sent).toEqual([]);
       await charge(command);

@@ -1,6 +1,6 @@
 import type { MemoryTx } from '@parley/memory';
 import type { Payment } from './payment';
-import { PaymentChanged, PaymentStore } from './payment.store';
+import { PaymentChangedError, PaymentStore } from './payment.store';
 
 /** The twin of SqlPaymentStore, for tests and simulation. */
 export class MemoryPaymentStore extends PaymentStore<MemoryTx> {
@@ -12,7 +12,8 @@ export class MemoryPaymentStore extends PaymentStore<MemoryTx> {
 
   async record(tx: MemoryTx, payment: Payment, before?: Payment): Promise<void> {
     const recorded = this.payments.get(payment.orderId);
-    if (recorded && recorded.status !== before?.status) throw new PaymentChanged(payment.orderId);
+    if (recorded && recorded.status !== before?.status)
+      throw new PaymentChangedError(payment.orderId);
     this.payments.set(payment.orderId, payment);
     tx.undo(() =>
       recorded

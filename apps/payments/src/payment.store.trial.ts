@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Store } from '@parley/messaging';
 import type { Payment } from './payment';
-import { PaymentChanged, type PaymentStore } from './payment.store';
+import { PaymentChangedError, type PaymentStore } from './payment.store';
 
 type Transaction = <T>(work: (tx: never) => Promise<T>) => Promise<T>;
 
@@ -62,10 +62,12 @@ export function paymentStoreTrial(
     it('refuses a decision that was made upon something else', async () => {
       const payment = captured();
       await transaction((tx) => store.record(tx, payment));
-      await expect(transaction((tx) => store.record(tx, payment))).rejects.toThrow(PaymentChanged);
+      await expect(transaction((tx) => store.record(tx, payment))).rejects.toThrow(
+        PaymentChangedError,
+      );
       await expect(
         transaction((tx) => store.record(tx, payment, { ...payment, status: 'cancelled' })),
-      ).rejects.toThrow(PaymentChanged);
+      ).rejects.toThrow(PaymentChangedError);
     });
 
     it('forgets what a transaction recorded that failed', async () => {

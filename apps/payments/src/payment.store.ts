@@ -2,8 +2,8 @@ import type { EntityManager } from 'typeorm';
 import type { Payment } from './payment';
 
 /** Another handling settled the order in the meantime; the next attempt sees its decision. */
-export class PaymentChanged extends Error {
-  override readonly name = 'PaymentChanged';
+export class PaymentChangedError extends Error {
+  override readonly name = 'PaymentChangedError';
   constructor(orderId: string) {
     super(
       `the payment of order ${orderId} was settled by another handling in the meantime; this one is tried again`,
@@ -16,7 +16,7 @@ export abstract class PaymentStore<Tx = EntityManager> {
   abstract find(tx: Tx, orderId: string): Promise<Payment | undefined>;
   /**
    * @param before the record on which the decision was based
-   * @throws PaymentChanged when the record has changed since
+   * @throws PaymentChangedError when the record has changed since
    */
   abstract record(tx: Tx, payment: Payment, before?: Payment): Promise<void>;
 }
@@ -51,7 +51,7 @@ export class SqlPaymentStore extends PaymentStore {
        returning order_id`,
       [orderId, status, amount, reference, reason, before?.status],
     );
-    if (recorded.length === 0) throw new PaymentChanged(orderId);
+    if (recorded.length === 0) throw new PaymentChangedError(orderId);
   }
 }
 

@@ -1,6 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { OutcomeUnknown, ProviderConnection, ProviderUnavailable } from './provider-connection';
+import {
+  OutcomeUnknownError,
+  ProviderConnection,
+  ProviderUnavailableError,
+} from './provider-connection';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -48,23 +52,23 @@ describe('the connection to the provider', () => {
     'says that the provider is unavailable when it answers %d',
     async (status) => {
       handle = (_, response) => response.writeHead(status).end();
-      await expect(ask()).rejects.toThrow(ProviderUnavailable);
+      await expect(ask()).rejects.toThrow(ProviderUnavailableError);
     },
   );
 
   it('says that the provider is unavailable when nobody listens there', async () => {
     const nobody = new ProviderConnection(new URL('http://127.0.0.1:1'), 200);
-    await expect(nobody.ask('GET', '/', { signal })).rejects.toThrow(ProviderUnavailable);
+    await expect(nobody.ask('GET', '/', { signal })).rejects.toThrow(ProviderUnavailableError);
   });
 
   it('does not know the outcome when the answer does not come in time', async () => {
     handle = () => undefined;
-    await expect(ask()).rejects.toThrow(new OutcomeUnknown('POST /charges', 'within 200 ms'));
+    await expect(ask()).rejects.toThrow(new OutcomeUnknownError('POST /charges', 'within 200 ms'));
   });
 
   it('does not know the outcome when the connection breaks', async () => {
     handle = (request) => request.socket.destroy();
-    await expect(ask()).rejects.toThrow(OutcomeUnknown);
+    await expect(ask()).rejects.toThrow(OutcomeUnknownError);
     expect(requests).toBe(1);
   });
 
@@ -74,7 +78,7 @@ describe('the connection to the provider', () => {
         .writeHead(201, { 'content-type': 'application/json', 'content-length': 100 })
         .write('{"status":', () => request.socket.destroy());
     };
-    await expect(ask()).rejects.toThrow(OutcomeUnknown);
+    await expect(ask()).rejects.toThrow(OutcomeUnknownError);
   });
 
   it('asks again, once, when a connection it had kept turns out to be closed', async () => {

@@ -21,8 +21,8 @@ export interface ProviderRequest {
 /**
  * The provider certainly did nothing, or will do the same for the same key: trying again is safe.
  */
-export class ProviderUnavailable extends Error {
-  override readonly name = 'ProviderUnavailable';
+export class ProviderUnavailableError extends Error {
+  override readonly name = 'ProviderUnavailableError';
   constructor(address: string, why: string) {
     super(
       `the payment provider at ${address} is unavailable (${why}); it is asked again later, with the same key`,
@@ -31,8 +31,8 @@ export class ProviderUnavailable extends Error {
 }
 
 /** The provider was asked and may have done it, but its answer was never heard: look the key up. */
-export class OutcomeUnknown extends Error {
-  override readonly name = 'OutcomeUnknown';
+export class OutcomeUnknownError extends Error {
+  override readonly name = 'OutcomeUnknownError';
   constructor(what: string, why: string) {
     super(
       `the payment provider did not answer ${what} (${why}); whether it took effect is unknown until it is looked up`,
@@ -57,7 +57,7 @@ export class ProviderConnection {
     this.open = secure ? httpsRequest : httpRequest;
   }
 
-  /** @throws ProviderUnavailable, OutcomeUnknown, and the signal's reason when it is aborted */
+  /** @throws ProviderUnavailableError, OutcomeUnknownError, and the signal's reason when it is aborted */
   async ask(
     method: 'GET' | 'POST',
     path: string,
@@ -65,7 +65,7 @@ export class ProviderConnection {
   ): Promise<ProviderAnswer> {
     const answer = await this.exchange(method, path, request);
     if (answer.status >= 500 || answer.status === 429)
-      throw new ProviderUnavailable(this.base.host, `it answered ${answer.status}`);
+      throw new ProviderUnavailableError(this.base.host, `it answered ${answer.status}`);
     return answer;
   }
 
@@ -109,8 +109,8 @@ export class ProviderConnection {
     late: boolean,
   ): Error {
     if (syscall === 'connect' || syscall === 'getaddrinfo')
-      return new ProviderUnavailable(this.base.host, code ?? message);
-    return new OutcomeUnknown(what, late ? `within ${this.patience} ms` : (code ?? message));
+      return new ProviderUnavailableError(this.base.host, code ?? message);
+    return new OutcomeUnknownError(what, late ? `within ${this.patience} ms` : (code ?? message));
   }
 }
 

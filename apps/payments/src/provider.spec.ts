@@ -1,6 +1,6 @@
-import { PaymentProvider, ProviderRefused } from './provider';
+import { PaymentProvider, ProviderRefusedError } from './provider';
 import {
-  OutcomeUnknown,
+  OutcomeUnknownError,
   type ProviderAnswer,
   type ProviderConnection,
 } from './provider-connection';
@@ -20,7 +20,7 @@ function answering(...answers: (ProviderAnswer | Error)[]) {
   return { asked, provider: new PaymentProvider({ ask } as unknown as ProviderConnection) };
 }
 
-const unheard = new OutcomeUnknown('POST /charges', 'ECONNRESET');
+const unheard = new OutcomeUnknownError('POST /charges', 'ECONNRESET');
 const captured = { status: 'captured', id: 'r', amount: 990 };
 const LOOK_UP = `GET /charges?key=${encodeURIComponent(`${command.orderId}:charge`)}`;
 
@@ -67,15 +67,15 @@ describe('the payment provider, as payments sees it', () => {
 
   it('is not believed to have declined when it cannot be looked up', async () => {
     const { provider } = answering(unheard, unheard);
-    await expect(provider.charge(command, signal)).rejects.toThrow(OutcomeUnknown);
+    await expect(provider.charge(command, signal)).rejects.toThrow(OutcomeUnknownError);
   });
 
   it.each([
-    { status: 422, body: { error: 'KeyReused' } },
+    { status: 422, body: { error: 'KeyReusedError' } },
     { status: 201, body: 'thanks' },
   ])('is left to a person when it answers what nobody understands', async (answer) => {
     await expect(answering(answer).provider.charge(command, signal)).rejects.toThrow(
-      ProviderRefused,
+      ProviderRefusedError,
     );
   });
 

@@ -3,7 +3,7 @@ import { UnrecoverableError } from '@parley/messaging';
 import { z } from 'zod';
 import { chargeKey, refundKey, type ChargeResult, type RefundResult } from './payment';
 import {
-  OutcomeUnknown,
+  OutcomeUnknownError,
   type ProviderAnswer,
   type ProviderConnection,
 } from './provider-connection';
@@ -18,8 +18,8 @@ const Charge = z.discriminatedUnion('status', [
 type Charge = z.infer<typeof Charge>;
 
 /** It understood us and refuses: trying again cannot help, a person must look. */
-export class ProviderRefused extends UnrecoverableError {
-  override readonly name = 'ProviderRefused';
+export class ProviderRefusedError extends UnrecoverableError {
+  override readonly name = 'ProviderRefusedError';
   constructor(what: string, { status, body }: ProviderAnswer) {
     super(`the payment provider refuses ${what} with ${status}: ${JSON.stringify(body)}`);
   }
@@ -47,7 +47,7 @@ export class PaymentProvider {
       });
       return resultOf(read(`charge ${key}`, answer, [201, 402]));
     } catch (error) {
-      if (!(error instanceof OutcomeUnknown)) throw error;
+      if (!(error instanceof OutcomeUnknownError)) throw error;
       return resultOf(await this.settle(key, signal));
     }
   }
@@ -62,7 +62,8 @@ export class PaymentProvider {
       body,
       signal,
     });
-    if (answer.status !== 201) throw new ProviderRefused(`refund of ${chargeKey(orderId)}`, answer);
+    if (answer.status !== 201)
+      throw new ProviderRefusedError(`refund of ${chargeKey(orderId)}`, answer);
     return { amount: charge.amount, reference: charge.id };
   }
 
@@ -91,7 +92,8 @@ export class PaymentProvider {
 
 function read(what: string, answer: ProviderAnswer, expected: readonly number[]): Charge {
   const charge = Charge.safeParse(answer.body);
-  if (!expected.includes(answer.status) || !charge.success) throw new ProviderRefused(what, answer);
+  if (!expected.includes(answer.status) || !charge.success)
+    throw new ProviderRefusedError(what, answer);
   return charge.data;
 }
 

@@ -1,4 +1,4 @@
-import { Deadline, DeadlineExceeded } from './deadline';
+import { Deadline, DeadlineExceededError } from './deadline';
 
 describe('a deadline', () => {
   it('is so far from now', () => {
@@ -38,7 +38,7 @@ describe('a deadline', () => {
 });
 
 it('says that the outcome of what was not answered is unknown', () => {
-  expect(new DeadlineExceeded('catalog.quote-price', 799.6).message).toBe(
+  expect(new DeadlineExceededError('catalog.quote-price', 799.6).message).toBe(
     'catalog.quote-price was not answered within 800 ms; whether it took effect is unknown',
   );
 });

@@ -27,8 +27,8 @@ export class Deadline {
 }
 
 /** No reply came in time. Whether the call took effect is unknown. */
-export class DeadlineExceeded extends Error {
-  override readonly name = 'DeadlineExceeded';
+export class DeadlineExceededError extends Error {
+  override readonly name = 'DeadlineExceededError';
   constructor(contract: string, milliseconds: number) {
     super(
       `${contract} was not answered within ${Math.round(milliseconds)} ms; whether it took effect is unknown`,

@@ -8,7 +8,7 @@ export {
   type RequestOutcome,
 } from './circuit-breaker';
 export { ConcurrencyLimit, type ConcurrencyLimitOptions, type Priority } from './concurrency-limit';
-export { Deadline, DeadlineExceeded } from './deadline';
+export { Deadline, DeadlineExceededError } from './deadline';
 export { type ElapsedClock, processClock } from './elapsed-clock';
 export { hedged } from './hedge';
 export { jittered } from './jitter';

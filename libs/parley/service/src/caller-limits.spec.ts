@@ -135,7 +135,7 @@ describe('a client that waits for three services', () => {
       expect(left).toBeLessThanOrEqual(500);
       const response = await asking;
       expect(response.status).toBe(504);
-      expect(await third.told[0]).toMatchObject({ name: 'DeadlineExceeded' });
+      expect(await third.told[0]).toMatchObject({ name: 'DeadlineExceededError' });
       while (outcomes.length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
       expect(outcomes).toContain('archive.ask-third deadline-exceeded');
       await harness.settled();

@@ -8,7 +8,7 @@ import {
   OwnerUnavailableError,
 } from '@parley/messaging';
 import { noteEffect, notingEffects } from '@parley/messaging/transport';
-import { DeadlineExceeded } from '@parley/resilience';
+import { DeadlineExceededError } from '@parley/resilience';
 import { z } from 'zod';
 import { type Asked, problem, ProblemError, problemOf } from './problem';
 
@@ -64,7 +64,7 @@ describe('the problem that tells of an error', () => {
   });
 
   it.each([
-    ['a deadline', new DeadlineExceeded('scales.weigh', 5_000)],
+    ['a deadline', new DeadlineExceededError('scales.weigh', 5_000)],
     ['a lost answer', new ReplyLostError(Weigh, 'connection reset')],
     ['an outage in the middle', new Away('unknown')],
   ])('says what is known after %s', (_what, error) => {

@@ -1,7 +1,7 @@
 import { HttpException } from '@nestjs/common';
 import { IdempotencyConflictError, InvalidMessageError, OutageError } from '@parley/messaging';
 import { effectAfter } from '@parley/messaging/transport';
-import { DeadlineExceeded } from '@parley/resilience';
+import { DeadlineExceededError } from '@parley/resilience';
 
 /** A problem of RFC 9457: `application/problem+json`. */
 export interface Problem {
@@ -72,7 +72,7 @@ export function problemOf(error: unknown, asked: Asked): Problem | undefined {
       'Send the same request again, or use a new key.',
     );
   if (error instanceof ClientGoneError) return CLIENT_GONE;
-  if (error instanceof DeadlineExceeded)
+  if (error instanceof DeadlineExceededError)
     return problem(504, 'Nobody answered in time', afterwards(asked));
   if (error instanceof OutageError)
     return isSafe(asked.method) || effectAfter(error) === 'none'

@@ -10,7 +10,7 @@ import {
   ServerStoppedError,
   systemClock,
 } from '@parley/messaging/transport';
-import { DeadlineExceeded } from '@parley/resilience';
+import { DeadlineExceededError } from '@parley/resilience';
 import {
   Ask,
   asking,
@@ -128,10 +128,10 @@ export function callWireSuite({ technology, silenceMs }: CallWire): void {
       const handler = waiting();
       const transport = transportTo(await serve(handler.answer));
       await expect(transport.call(asking('{}', { within: 1_000 }))).rejects.toBeInstanceOf(
-        DeadlineExceeded,
+        DeadlineExceededError,
       );
       await handler.begun;
-      expect(await handler.aborted).toBeInstanceOf(DeadlineExceeded);
+      expect(await handler.aborted).toBeInstanceOf(DeadlineExceededError);
     });
 
     it('arrives with the call', async () => {
@@ -148,7 +148,7 @@ export function callWireSuite({ technology, silenceMs }: CallWire): void {
       const answer = jest.fn(echo);
       const transport = transportTo(await serve(answer));
       await expect(transport.call(asking('{}', { within: 0 }))).rejects.toBeInstanceOf(
-        DeadlineExceeded,
+        DeadlineExceededError,
       );
       expect(answer).not.toHaveBeenCalled();
     });
@@ -344,7 +344,7 @@ export function callWireSuite({ technology, silenceMs }: CallWire): void {
         const ask = () => transport.call(asking('{}', { within: 1_000 }));
         expect(await Promise.all([ask(), ask(), ask()])).toMatchObject(Array(3).fill({ ok: true }));
         expect(served.road.silence()).toBeGreaterThan(0);
-        await expect(ask()).rejects.toBeInstanceOf(DeadlineExceeded);
+        await expect(ask()).rejects.toBeInstanceOf(DeadlineExceededError);
         served.road.up();
         const answered = () =>
           ask().then(

@@ -9,7 +9,7 @@ import {
   type CallContext,
 } from '@parley/messaging';
 import { headersOf, type OutgoingCall } from '@parley/messaging/transport';
-import { Deadline, DeadlineExceeded } from '@parley/resilience';
+import { Deadline, DeadlineExceededError } from '@parley/resilience';
 import type { Fixture } from '../harness/fixture';
 import { Gate, Recorder } from '../harness/recorder';
 import { ODD_TEXTS } from './effects';
@@ -160,11 +160,11 @@ export function callSuite(fixture: Fixture): void {
           .catch((error: Error) => error.name);
         await begun.opened;
         first.kill();
-        expect(['ReplyLostError', 'DeadlineExceeded']).toContain(await lost);
+        expect(['ReplyLostError', 'DeadlineExceededError']).toContain(await lost);
         const refused = await sender.messenger
           .call(contract, { key: 'k', n: 2 }, { deadline: '2s' })
           .catch((error: Error) => error.name);
-        expect(['OwnerUnavailableError', 'DeadlineExceeded']).toContain(refused);
+        expect(['OwnerUnavailableError', 'DeadlineExceededError']).toContain(refused);
         await expect(
           sender.transactions.run(() => sender.messenger.call(contract, { key: 'k', n: 3 })),
         ).rejects.toThrow(CallInTransactionError);
@@ -233,7 +233,7 @@ export function callSuite(fixture: Fixture): void {
       expect(budgets[0]).toBeLessThanOrEqual(3_000);
       await expect(
         messenger.call(hanging, { key: 'k', n: 1 }, { deadline: '300ms' }),
-      ).rejects.toThrow(DeadlineExceeded);
+      ).rejects.toThrow(DeadlineExceededError);
       await hung.opened;
       await reported.reach(1);
       const giveUp = new AbortController();
@@ -361,7 +361,7 @@ async function answeredAfterDeath(trial: TestScenario): Promise<void> {
     );
   await committed.opened;
   victim.kill();
-  expect(['ReplyLostError', 'DeadlineExceeded', 'the first answer']).toContain(await lost); // in memory the last breath is heard
+  expect(['ReplyLostError', 'DeadlineExceededError', 'the first answer']).toContain(await lost); // in memory the last breath is heard
   await trial.start(service, [
     handler(question, (() => Promise.reject(new Error('handled twice'))) as Handle),
   ]);

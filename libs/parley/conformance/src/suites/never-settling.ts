@@ -1,4 +1,4 @@
-import { DeadlineExceeded } from '@parley/resilience';
+import { DeadlineExceededError } from '@parley/resilience';
 import type { CallContext } from '@parley/messaging';
 import { effectsReach, keyedOrNot } from './effects';
 import { eventually, Gate, Recorder } from '../harness/recorder';
@@ -146,7 +146,9 @@ export function neverSettlingCalls(promise: TryPromise): void {
     );
     const answers = await Promise.allSettled(hanging);
     expect(
-      answers.map((one) => one.status === 'rejected' && one.reason instanceof DeadlineExceeded),
+      answers.map(
+        (one) => one.status === 'rejected' && one.reason instanceof DeadlineExceededError,
+      ),
     ).toEqual(Array(20).fill(true));
     // The callee's timer may fire a little after the caller's.
     expect(await instance.messaging.drained(5_000)).toBe(true);

@@ -1,5 +1,5 @@
 import type { Call, MessageInput, ReplyOf } from '@parley/contract';
-import { Deadline, DeadlineExceeded, type Priority } from '@parley/resilience';
+import { Deadline, DeadlineExceededError, type Priority } from '@parley/resilience';
 import { systemClock } from '../clock';
 import { callError, CallError } from './call-error';
 import {
@@ -120,7 +120,7 @@ export class CallClient {
     if (fault.code === 'idempotency-conflict')
       throw new IdempotencyConflictError(contract, idempotencyKey ?? '');
     throw fault.code === 'deadline-exceeded'
-      ? new DeadlineExceeded(contract.name, budget)
+      ? new DeadlineExceededError(contract.name, budget)
       : callError(contract, fault);
   }
 }

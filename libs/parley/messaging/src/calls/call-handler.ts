@@ -1,5 +1,5 @@
 import { wireForm, type Call } from '@parley/contract';
-import { DeadlineExceeded, startTimer } from '@parley/resilience';
+import { DeadlineExceededError, startTimer } from '@parley/resilience';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { CallError } from './call-error';
 import type { CallResult, CallFault, IncomingCall } from '../ports/call-transport';
@@ -149,7 +149,7 @@ export class CallHandler {
   private fault(call: IncomingCall, error: unknown): CallFault {
     if (error instanceof InvalidMessageError)
       return { code: 'invalid-request', message: error.message, details: error.issues };
-    if (error instanceof DeadlineExceeded)
+    if (error instanceof DeadlineExceededError)
       return { code: 'deadline-exceeded', message: error.message };
     if (error instanceof InterruptedError) return { code: 'cancelled', message: error.message };
     const promised = promisedFault(call.contract, error);
@@ -257,12 +257,14 @@ async function beforeDeadline<T>(
   work: Promise<T>,
 ): Promise<T> {
   const budget = deadline.budget();
-  const cancel = startTimer(budget, () => late.abort(new DeadlineExceeded(contract.name, budget)));
+  const cancel = startTimer(budget, () =>
+    late.abort(new DeadlineExceededError(contract.name, budget)),
+  );
   const over = new Promise<never>((_, reject) => {
     const fail = () =>
       reject(
-        signal.reason instanceof DeadlineExceeded || deadline.budget() === 0
-          ? new DeadlineExceeded(contract.name, budget)
+        signal.reason instanceof DeadlineExceededError || deadline.budget() === 0
+          ? new DeadlineExceededError(contract.name, budget)
           : new InterruptedError(),
       );
     if (signal.aborted) fail();

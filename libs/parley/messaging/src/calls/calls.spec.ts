@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Controller } from '@nestjs/common';
 import { call } from '@parley/contract';
-import { DeadlineExceeded } from '@parley/resilience';
+import { DeadlineExceededError } from '@parley/resilience';
 import { Harness, type TestService } from '@parley/testing';
 import { of } from 'rxjs';
 import { z } from 'zod';
@@ -244,9 +244,9 @@ describe('a deadline', () => {
     scales.answer = (_, { signal }) =>
       new Promise(() => signal.addEventListener('abort', () => (reported = signal.reason)));
     await expect(stamps.call(GetWeight, { sku: 'a' }, { deadline: '20ms' })).rejects.toThrow(
-      DeadlineExceeded,
+      DeadlineExceededError,
     );
-    expect(reported).toBeInstanceOf(DeadlineExceeded);
+    expect(reported).toBeInstanceOf(DeadlineExceededError);
   });
 
   it('is the contract’s, unless the caller has less time', async () => {
@@ -265,7 +265,7 @@ describe('a deadline', () => {
   it('that runs out further down reaches the first caller as that', async () => {
     scales.answer = () => new Promise(() => {});
     await expect(stamps.call(GetPostage, { sku: 'a' }, { deadline: '30ms' })).rejects.toThrow(
-      DeadlineExceeded,
+      DeadlineExceededError,
     );
   });
 

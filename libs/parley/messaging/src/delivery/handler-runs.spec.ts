@@ -266,7 +266,9 @@ describe('a handler that never settles', () => {
 describe('a call that never settles', () => {
   it('is answered at its deadline, and its transaction is closed when the grace is over', async () => {
     smithy.hangs = ['a'];
-    await expect(harness.call(Ask, part('a'))).rejects.toMatchObject({ name: 'DeadlineExceeded' });
+    await expect(harness.call(Ask, part('a'))).rejects.toMatchObject({
+      name: 'DeadlineExceededError',
+    });
     expect(smithy.effects).toEqual(['ask a']);
     await harness.advance('8s');
     expect(smithy.effects).toEqual([]);

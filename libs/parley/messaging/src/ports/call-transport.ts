@@ -11,7 +11,7 @@ export interface CallTransport {
   readonly technology: string;
   /**
    * Sends a request to one instance of the contract's owner, by the balance of its URL, and resolves
-   * with its reply. Rejects with DeadlineExceeded at the deadline, `OwnerUnavailableError`
+   * with its reply. Rejects with DeadlineExceededError at the deadline, `OwnerUnavailableError`
    * when no instance could be reached (the request was certainly not handled), `ReplyLostError`
    * when the connection broke before the reply, and the signal's reason when it is aborted;
    * cancellation reaches the other side.
@@ -53,7 +53,7 @@ export interface InstanceState {
 /** A connection to one instance: opens nothing before its first call, and reconnects by itself. */
 export interface CallConnection {
   /**
-   * Rejects with DeadlineExceeded at the deadline, `OwnerUnavailableError` when the request was
+   * Rejects with DeadlineExceededError at the deadline, `OwnerUnavailableError` when the request was
    * certainly not handled, `ReplyLostError` when that is unknown, and the signal's reason when it is
    * aborted.
    */

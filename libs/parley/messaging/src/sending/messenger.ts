@@ -90,7 +90,7 @@ export class Messenger {
 
   /**
    * Calls one instance of the owner.
-   * @throws CallError with a code of the contract's; DeadlineExceeded; OwnerUnavailableError;
+   * @throws CallError with a code of the contract's; DeadlineExceededError; OwnerUnavailableError;
    * InvalidMessageError for a wrong request; IdempotencyConflictError when the key stands for
    * another one
    */

@@ -1,5 +1,5 @@
 import { call } from '@parley/contract';
-import { DeadlineExceeded } from '@parley/resilience';
+import { DeadlineExceededError } from '@parley/resilience';
 import { z } from 'zod';
 import { CallerGoneError, CallsUnderWay } from './calls-under-way';
 
@@ -14,7 +14,7 @@ describe('a call that is being answered', () => {
   });
 
   it.each([
-    ['in the last tenth of its time', 901, DeadlineExceeded],
+    ['in the last tenth of its time', 901, DeadlineExceededError],
     ['before', 899, CallerGoneError],
   ])('has its deadline as the reason when its caller goes away %s', (_, later, reason) => {
     const start = performance.now();

@@ -1,5 +1,5 @@
 import type { Call } from '@parley/contract';
-import { Deadline, DeadlineExceeded, startTimer } from '@parley/resilience';
+import { Deadline, DeadlineExceededError, startTimer } from '@parley/resilience';
 
 /**
  * A caller that leaves in the last tenth of its time, or the last 10 ms, leaves because of its
@@ -80,6 +80,6 @@ export class CallUnderWay {
   }
 
   private late(): void {
-    this.aborting.abort(new DeadlineExceeded(this.contract, this.milliseconds));
+    this.aborting.abort(new DeadlineExceededError(this.contract, this.milliseconds));
   }
 }

@@ -1,6 +1,6 @@
 export { AwsAddress, type AwsService, HTTP } from './address';
 export {
-  AwsUnavailable,
+  AwsUnavailableError,
   isUnusable,
   reasonOf,
   startFailure,

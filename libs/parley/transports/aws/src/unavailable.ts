@@ -2,8 +2,8 @@ import { bugIn } from '@parley/messaging/transport';
 import type { AwsAddress } from './address';
 
 /** A service of AWS could not be used at start. Once started, it is tried again for ever. */
-export class AwsUnavailable extends Error {
-  override readonly name = 'AwsUnavailable';
+export class AwsUnavailableError extends Error {
+  override readonly name = 'AwsUnavailableError';
   constructor(address: AwsAddress, cause: unknown) {
     super(`${address.service.name} at ${address} ${explain(address, cause)}`, { cause });
   }
@@ -20,14 +20,14 @@ export class TopologyMismatchError extends Error {
 
 /** An error of the start, as one sentence. */
 export function startFailure(address: AwsAddress, thrown: unknown): Error {
-  return isUnusable(thrown) ? thrown : (bugIn(thrown) ?? new AwsUnavailable(address, thrown));
+  return isUnusable(thrown) ? thrown : (bugIn(thrown) ?? new AwsUnavailableError(address, thrown));
 }
 
 /**
  * True when the error already describes the fault of the service, or of a queue or stream in it.
  */
 export const isUnusable = (thrown: unknown): thrown is Error =>
-  thrown instanceof AwsUnavailable || thrown instanceof TopologyMismatchError;
+  thrown instanceof AwsUnavailableError || thrown instanceof TopologyMismatchError;
 
 const REFUSED =
   /InvalidClientTokenId|SignatureDoesNotMatch|UnrecognizedClient|InvalidAccessKeyId|AccessDenied|InvalidSecurity|InvalidSignature|IncompleteSignature|AuthFailure|NotAuthorized|ExpiredToken/;

@@ -16,7 +16,7 @@ import {
   type InstanceAddress,
   type OutgoingCall,
 } from '@parley/messaging/transport';
-import { DeadlineExceeded } from '@parley/resilience';
+import { DeadlineExceededError } from '@parley/resilience';
 import { issuesOf, MAX_MESSAGE_BYTES, methodOf, type WireForm } from './codec';
 import { faultOf, isFromOlderServer } from './fault';
 import { metadataOf } from './headers';
@@ -48,7 +48,7 @@ export class GrpcConnection implements CallConnection {
     const budget = deadline.budget();
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
-      if (budget === 0) throw new DeadlineExceeded(contract.name, 0);
+      if (budget === 0) throw new DeadlineExceededError(contract.name, 0);
       const { path, form } = methodOf(contract);
       const message = this.speaksJsonOnly ? body : encoded(contract, form, body);
       const client = this.connected();
@@ -64,7 +64,7 @@ export class GrpcConnection implements CallConnection {
           if (!error) return resolve(decoded(form, reply!));
           if (signal?.aborted) return reject(signal.reason);
           if (error.code === status.DEADLINE_EXCEEDED)
-            return reject(new DeadlineExceeded(contract.name, budget));
+            return reject(new DeadlineExceededError(contract.name, budget));
           const fault = faultOf(error);
           if (message !== body && isFromOlderServer(error, fault)) {
             this.speaksJsonOnly = true;

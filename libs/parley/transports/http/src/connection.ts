@@ -7,7 +7,7 @@ import {
   type OutgoingCall,
   toWireHeaders,
 } from '@parley/messaging/transport';
-import { DeadlineExceeded } from '@parley/resilience';
+import { DeadlineExceededError } from '@parley/resilience';
 import { Pool } from 'undici';
 import { Exchange, type Peer, TOO_LARGE } from './exchange';
 import { JSON_TYPE, MAX_MESSAGE_BYTES, TIMEOUT_HEADER } from './protocol';
@@ -41,7 +41,7 @@ export class HttpConnection implements CallConnection, Peer {
     const { contract, headers, body, deadline, signal } = request;
     signal?.throwIfAborted();
     const budget = deadline.budget();
-    if (budget < 1) throw new DeadlineExceeded(contract.name, budget);
+    if (budget < 1) throw new DeadlineExceededError(contract.name, budget);
     if (body.length > MAX_MESSAGE_BYTES) return TOO_LARGE;
     const head = toWireHeaders(headers);
     head['content-type'] = JSON_TYPE;

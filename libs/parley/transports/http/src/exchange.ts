@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { OwnerUnavailableError, ReplyLostError } from '@parley/messaging';
 import type { CallResult, OutgoingCall } from '@parley/messaging/transport';
-import { DeadlineExceeded, startTimer } from '@parley/resilience';
+import { DeadlineExceededError, startTimer } from '@parley/resilience';
 import { type Dispatcher, errors } from 'undici';
 import { faultOf } from './fault';
 import { JSON_TYPE, MAX_MESSAGE_BYTES, NOT_HANDLED_HEADER } from './protocol';
@@ -94,7 +94,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   private readonly late = (): void => {
     if (this.sentAt !== undefined) this.peer.unheard(this.sentAt);
-    this.giveUp(new DeadlineExceeded(this.request.contract.name, this.budget));
+    this.giveUp(new DeadlineExceededError(this.request.contract.name, this.budget));
   };
 
   private readonly cancel = (): void => this.giveUp(this.request.signal?.reason);

@@ -1,4 +1,4 @@
-import { AwsUnavailable, startFailure, TopologyMismatchError } from '@parley/aws';
+import { AwsUnavailableError, startFailure, TopologyMismatchError } from '@parley/aws';
 import { Address } from './address';
 
 const own = new Address('kinesis://me:s%40cret@streams.example:4567?insecure=true&region=here');
@@ -94,6 +94,6 @@ describe('a failed start', () => {
   it('leaves alone what says enough', () => {
     const failure = new TopologyMismatchError(own, 'the queue stock', 'does not exist');
     expect(startFailure(own, failure)).toBe(failure);
-    expect(startFailure(own, new Error('x'))).toBeInstanceOf(AwsUnavailable);
+    expect(startFailure(own, new Error('x'))).toBeInstanceOf(AwsUnavailableError);
   });
 });

@@ -1,3 +1,3 @@
-export { AwsUnavailable, TopologyMismatchError } from '@parley/aws';
+export { AwsUnavailableError, TopologyMismatchError } from '@parley/aws';
 export { kinesis } from './kinesis';
 export { RecordTooLargeError } from './publisher';

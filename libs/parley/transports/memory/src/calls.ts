@@ -14,7 +14,7 @@ import {
   type OutgoingCall,
   type TransportContext,
 } from '@parley/messaging/transport';
-import { DeadlineExceeded, startTimer } from '@parley/resilience';
+import { DeadlineExceededError, startTimer } from '@parley/resilience';
 import { type AnsweringInstance, MemoryBroker } from './broker';
 
 /**
@@ -38,7 +38,7 @@ export class MemoryCallTransport implements CallTransport {
     const over = new AbortController();
     const budget = deadline.budget();
     const cancel = startTimer(budget, () =>
-      over.abort(new DeadlineExceeded(contract.name, budget)),
+      over.abort(new DeadlineExceededError(contract.name, budget)),
     );
     const cancelled = signal ? AbortSignal.any([over.signal, signal]) : over.signal;
     try {

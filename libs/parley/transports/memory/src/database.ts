@@ -42,8 +42,8 @@ export class MemoryTx {
 }
 
 /** A transaction was begun inside another one of the same store: it would wait for itself. */
-export class NestedTransaction extends Error {
-  override readonly name = 'NestedTransaction';
+export class NestedTransactionError extends Error {
+  override readonly name = 'NestedTransactionError';
   constructor() {
     super(
       'a transaction of this MemoryStore is open here, and it runs one at a time; use the open one, or begin the other after it',
@@ -99,7 +99,7 @@ export class MemoryDatabase {
 
   /** Runs `work` after the earlier turns: none sees its partial changes. */
   turn<T>(work: () => T | Promise<T>): Promise<T> {
-    if (this.turns.getStore()?.over === false) return Promise.reject(new NestedTransaction());
+    if (this.turns.getStore()?.over === false) return Promise.reject(new NestedTransactionError());
     const turn = { over: false };
     this.waitingTurns++;
     const result = this.last

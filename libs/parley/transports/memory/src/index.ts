@@ -3,4 +3,4 @@ export { MemoryClaimStore } from './claim-store';
 export { MemorySubjectKeys } from './subject-keys';
 export { MemoryBroker } from './broker';
 export { MemoryStore } from './store';
-export { MemoryTx, NestedTransaction } from './database';
+export { MemoryTx, NestedTransactionError } from './database';

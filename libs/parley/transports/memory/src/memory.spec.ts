@@ -19,7 +19,7 @@ import {
   type OutgoingMessage,
   type TransportContext,
 } from '@parley/messaging/transport';
-import { Deadline, DeadlineExceeded } from '@parley/resilience';
+import { Deadline, DeadlineExceededError } from '@parley/resilience';
 import { VirtualClock } from '@parley/testing';
 import { z } from 'zod';
 import { memory } from './memory';
@@ -322,7 +322,7 @@ describe('a call', () => {
     await answering(hanging);
     await expect(
       transportOf('orders').call(asking({ deadline: Deadline.within(20) })),
-    ).rejects.toBeInstanceOf(DeadlineExceeded);
+    ).rejects.toBeInstanceOf(DeadlineExceededError);
   });
 
   it('ends when the caller cancels, for the handler too', async () => {

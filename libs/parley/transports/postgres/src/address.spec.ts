@@ -1,4 +1,4 @@
-import { connectionTo, placeOf, PostgresUnavailable, postgresUrl } from './address';
+import { connectionTo, placeOf, PostgresUnavailableError, postgresUrl } from './address';
 
 describe('the address of a PostgreSQL', () => {
   it('shows neither user nor password', () => {
@@ -23,7 +23,8 @@ describe('the address of a PostgreSQL', () => {
       port: 6000,
     });
     expect(
-      new PostgresUnavailable(connectionTo('postgres://me:secret@[::1]:6000/shop'), {}).message,
+      new PostgresUnavailableError(connectionTo('postgres://me:secret@[::1]:6000/shop'), {})
+        .message,
     ).toMatch(/^PostgreSQL at postgres:\/\/\[::1\]:6000\/shop /);
   });
 
@@ -40,7 +41,7 @@ describe('the address of a PostgreSQL', () => {
 
 describe('a failed start', () => {
   const reported = (cause: object, address = 'postgres://me:secret@db/shop') =>
-    new PostgresUnavailable(connectionTo(address), cause).message;
+    new PostgresUnavailableError(connectionTo(address), cause).message;
 
   it.each([
     [

@@ -50,8 +50,8 @@ export function connectionTo(address: string, ssl?: unknown): ClientConfig {
  * A database could not be used at start. After the start, connections are re-established without an
  * error.
  */
-export class PostgresUnavailable extends Error {
-  override readonly name = 'PostgresUnavailable';
+export class PostgresUnavailableError extends Error {
+  override readonly name = 'PostgresUnavailableError';
   constructor(config: ClientConfig, cause: unknown) {
     const { user, place } = described(config);
     super(`PostgreSQL at ${place} ${explain(user, cause)}`, { cause });

@@ -1,4 +1,4 @@
-import { AwsUnavailable, startFailure, TopologyMismatchError } from '@parley/aws';
+import { AwsUnavailableError, startFailure, TopologyMismatchError } from '@parley/aws';
 import { Address } from './address';
 
 const own = new Address('sqs://me:s%40cret@queues.example:9324?insecure=true&region=here');
@@ -83,6 +83,6 @@ describe('a failed start', () => {
   it('leaves alone what says enough', () => {
     const failure = new TopologyMismatchError(own, 'the queue stock', 'does not exist');
     expect(startFailure(own, failure)).toBe(failure);
-    expect(startFailure(own, new Error('x'))).toBeInstanceOf(AwsUnavailable);
+    expect(startFailure(own, new Error('x'))).toBeInstanceOf(AwsUnavailableError);
   });
 });

@@ -1,3 +1,3 @@
 export { MessageTooLargeError } from './publisher';
-export { AwsUnavailable, TopologyMismatchError } from '@parley/aws';
+export { AwsUnavailableError, TopologyMismatchError } from '@parley/aws';
 export { sqs } from './sqs';

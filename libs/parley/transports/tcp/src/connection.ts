@@ -9,7 +9,7 @@ import type {
   InstanceAddress,
   OutgoingCall,
 } from '@parley/messaging/transport';
-import { DeadlineExceeded, startTimer } from '@parley/resilience';
+import { DeadlineExceededError, startTimer } from '@parley/resilience';
 import { frameOf, FrameReader, MAX_MESSAGE_BYTES } from './frames';
 import { cancelText, type FromServer, fromServer, requestText, STOPPING } from './packets';
 
@@ -48,7 +48,7 @@ export class TcpConnection implements CallConnection {
   async call(request: OutgoingCall): Promise<CallResult> {
     const { contract, deadline, signal, body } = request;
     signal?.throwIfAborted();
-    if (deadline.budget() === 0) throw new DeadlineExceeded(contract.name, 0);
+    if (deadline.budget() === 0) throw new DeadlineExceededError(contract.name, 0);
     if (body.length > MAX_MESSAGE_BYTES) return { ok: false, fault: tooLarge(body.length) };
     if (!this.line?.isUsable) this.line = this.open();
     return this.line.ask(request);
@@ -129,7 +129,7 @@ class Line {
       const stopTimer = startTimer(budget, () => {
         this.suspect(waiting);
         this.giveUp(id);
-        settle(new DeadlineExceeded(contract.name, budget));
+        settle(new DeadlineExceededError(contract.name, budget));
       });
       signal?.addEventListener('abort', cancel, { once: true });
       this.waiting.set(id, waiting);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { call } from '@parley/contract';
 import { VirtualClock } from '@parley/testing';
-import { Deadline, DeadlineExceeded } from '@parley/resilience';
+import { Deadline, DeadlineExceededError } from '@parley/resilience';
 import { z } from 'zod';
 import {
   OwnerUnavailableError,
@@ -263,7 +263,7 @@ describe('a name', () => {
     wire.lookup = () => new Promise(() => undefined);
     const calls = wire.callsTo(NAME);
     await expect(calls.call(asking({ deadline: Deadline.within(20) }))).rejects.toBeInstanceOf(
-      DeadlineExceeded,
+      DeadlineExceededError,
     );
     const abort = new AbortController();
     const asked = calls.call(asking({ signal: abort.signal }));

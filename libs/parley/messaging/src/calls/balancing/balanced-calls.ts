@@ -1,5 +1,5 @@
 import { contractsLoaded } from '@parley/contract';
-import { DeadlineExceeded, startTimer } from '@parley/resilience';
+import { DeadlineExceededError, startTimer } from '@parley/resilience';
 import type { Clock } from '../../clock';
 import {
   OwnerUnavailableError,
@@ -49,7 +49,7 @@ export class BalancedCalls {
    * Sends a request to one instance, and to the next ones as long as it was certainly not handled:
    * to each at most once.
    * @throws OwnerUnavailableError when no instance could be reached, ReplyLostError,
-   * DeadlineExceeded, or the signal's reason
+   * DeadlineExceededError, or the signal's reason
    */
   call(request: OutgoingCall): Promise<CallResult> {
     return this.callsTo(request.contract.owner).call(request);
@@ -156,7 +156,7 @@ class OwnerCalls {
         return error;
       }
       if (error instanceof ReplyLostError) instance.connectionLost();
-      if (error instanceof ReplyLostError || error instanceof DeadlineExceeded)
+      if (error instanceof ReplyLostError || error instanceof DeadlineExceededError)
         this.count(instance, true);
       throw error;
     } finally {
@@ -194,7 +194,7 @@ function addressesFor(
     const cancel = () => settle(() => reject(signal?.reason));
     const stopTimer = startTimer(Math.min(patience, budget), () =>
       settle(() =>
-        patience < budget ? resolve() : reject(new DeadlineExceeded(contract.name, budget)),
+        patience < budget ? resolve() : reject(new DeadlineExceededError(contract.name, budget)),
       ),
     );
     signal?.addEventListener('abort', cancel, { once: true });

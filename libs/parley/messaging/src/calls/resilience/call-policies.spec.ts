@@ -1,5 +1,5 @@
 import { call, ContractError } from '@parley/contract';
-import { DeadlineExceeded } from '@parley/resilience';
+import { DeadlineExceededError } from '@parley/resilience';
 import { VirtualClock } from '@parley/testing';
 import { z } from 'zod';
 import { CallClient } from '../call-client';
@@ -122,7 +122,7 @@ describe('a circuit breaker of a call', () => {
 
   it('counts a time-out against the owner only if the call had time', async () => {
     answer = ({ contract, deadline }) => {
-      throw new DeadlineExceeded(contract.name, deadline.budget());
+      throw new DeadlineExceededError(contract.name, deadline.budget());
     };
     for (let n = 0; n < 30; n++) await reasonOf(client.call(Grind, { n }, { deadline: 1_000 }));
     expect(asked).toHaveLength(30);

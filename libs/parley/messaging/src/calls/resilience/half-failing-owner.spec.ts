@@ -1,5 +1,5 @@
 import { call } from '@parley/contract';
-import { DeadlineExceeded, sleep } from '@parley/resilience';
+import { DeadlineExceededError, sleep } from '@parley/resilience';
 import { z } from 'zod';
 import { systemClock } from '../../clock';
 import { Envelopes } from '../../message/envelope';
@@ -32,7 +32,7 @@ const away: Answer = async ({ contract }) => {
 const hung: Answer = async ({ contract, deadline }) => {
   const budget = deadline.budget();
   await sleep(budget);
-  throw new DeadlineExceeded(contract.name, budget);
+  throw new DeadlineExceededError(contract.name, budget);
 };
 
 const numberOf = ({ body }: OutgoingCall): number => Number(/\d+/.exec(body.toString()));

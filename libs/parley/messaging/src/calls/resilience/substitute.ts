@@ -1,5 +1,5 @@
 import type { Call } from '@parley/contract';
-import { DeadlineExceeded } from '@parley/resilience';
+import { DeadlineExceededError } from '@parley/resilience';
 import { decode, validate } from '../../message/codec';
 import type { OutgoingCall } from '../../ports/call-transport';
 import { OutageError } from '../../ports/outage';
@@ -34,7 +34,7 @@ export function substituteFor(
 }
 
 const isOutage = (error: unknown): boolean =>
-  error instanceof OutageError || error instanceof DeadlineExceeded;
+  error instanceof OutageError || error instanceof DeadlineExceededError;
 
 const fallbackReply = ({ name, reply, resilience }: Call, request: unknown): unknown =>
   validate(name, reply, resilience.fallback?.(request as never));

@@ -1,5 +1,5 @@
 import type { Call } from '@parley/contract';
-import { DeadlineExceeded, type RequestOutcome } from '@parley/resilience';
+import { DeadlineExceededError, type RequestOutcome } from '@parley/resilience';
 import {
   OwnerUnavailableError,
   ReplyLostError,
@@ -75,7 +75,7 @@ export const mayBeRepeated = ({ contract, headers }: OutgoingCall): boolean =>
 export function outcomeOf(tried: Tried, contract: Call, budgetMs: number): RequestOutcome {
   if ('error' in tried) {
     const { error } = tried;
-    if (error instanceof DeadlineExceeded) return timedOut(contract, budgetMs);
+    if (error instanceof DeadlineExceededError) return timedOut(contract, budgetMs);
     return error instanceof OwnerUnavailableError || error instanceof ReplyLostError
       ? 'failure'
       : 'undecided';

@@ -1,6 +1,6 @@
 import { Pool, type ClientConfig, type QueryResultRow } from 'pg';
 import { bugIn, type TransportContext } from '@parley/messaging/transport';
-import { PostgresUnavailable } from '../address';
+import { PostgresUnavailableError } from '../address';
 import { NotificationListener } from './notification-listener';
 import { PoolerError } from './pooler';
 import { NotificationSender } from './notification-sender';
@@ -57,7 +57,7 @@ export class Database {
     return database;
   }
 
-  /** Returns the id of the installation. @throws PostgresUnavailable, also when there is none */
+  /** Returns the id of the installation. @throws PostgresUnavailableError, also when there is none */
   async installation(): Promise<string> {
     return (this.known ??= await this.ask());
   }
@@ -85,7 +85,7 @@ export class Database {
       return row!.id;
     } catch (error) {
       if (error instanceof PoolerError) throw error;
-      throw bugIn(error) ?? new PostgresUnavailable(this.config, error);
+      throw bugIn(error) ?? new PostgresUnavailableError(this.config, error);
     }
   }
 }

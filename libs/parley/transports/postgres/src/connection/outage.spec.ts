@@ -1,4 +1,4 @@
-import { DatabaseAway, beforeCommit, outageOf, underCommit } from './outage';
+import { DatabaseAwayError, beforeCommit, outageOf, underCommit } from './outage';
 
 const failure = (message: string, properties: object = {}): Error =>
   Object.assign(new Error(message), properties);
@@ -66,7 +66,7 @@ describe('an error of the database', () => {
       'none',
     ],
   ])('that comes from %s is an outage', (_what, error, effect) => {
-    expect(outageOf(error)).toMatchObject({ name: 'DatabaseAway', effect, cause: error });
+    expect(outageOf(error)).toMatchObject({ name: 'DatabaseAwayError', effect, cause: error });
   });
 
   it.each([
@@ -98,7 +98,7 @@ describe('an error of the database', () => {
 
   it('says that nobody knows when it ends a commit', () => {
     const broken = underCommit(failure('Connection terminated unexpectedly'));
-    expect(broken).toBeInstanceOf(DatabaseAway);
+    expect(broken).toBeInstanceOf(DatabaseAwayError);
     expect(outageOf(broken)).toBe(broken);
     expect(broken).toMatchObject({ effect: 'unknown' });
     const late = failure('could not serialize access', { code: '40001' });

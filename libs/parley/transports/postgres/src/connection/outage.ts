@@ -1,10 +1,10 @@
 import { OutageError } from '@parley/messaging';
 import type { EffectOfOutage } from '@parley/messaging/transport';
-import { PostgresUnavailable } from '../address';
+import { PostgresUnavailableError } from '../address';
 
 /** A statement failed for a reason that passes. */
-export class DatabaseAway extends OutageError {
-  override readonly name = 'DatabaseAway';
+export class DatabaseAwayError extends OutageError {
+  override readonly name = 'DatabaseAwayError';
   constructor(
     why: string,
     readonly effect: EffectOfOutage,
@@ -73,10 +73,10 @@ const NEVER_LEFT = /^timeout exceeded when trying to connect/;
  * that commits by itself may have taken effect.
  * @see OutageReader
  */
-export function outageOf(error: unknown): DatabaseAway | undefined {
-  if (error instanceof DatabaseAway) return error;
+export function outageOf(error: unknown): DatabaseAwayError | undefined {
+  if (error instanceof DatabaseAwayError) return error;
   const found = reasonIn(error);
-  return found && new DatabaseAway(found.why, found.breaks ? 'unknown' : 'none', error);
+  return found && new DatabaseAwayError(found.why, found.breaks ? 'unknown' : 'none', error);
 }
 
 /**
@@ -85,15 +85,15 @@ export function outageOf(error: unknown): DatabaseAway | undefined {
  * a handler's own connections.
  */
 export function beforeCommit(error: unknown): unknown {
-  if (!(error instanceof Error) || error instanceof DatabaseAway) return error;
+  if (!(error instanceof Error) || error instanceof DatabaseAwayError) return error;
   const isOurs = 'driverError' in error || !('syscall' in error);
   const found = RELEASED.test(error.name) ? CONNECTION_BROKE : isOurs && reasonIn(error);
-  return found ? new DatabaseAway(found.why, 'none', error) : error;
+  return found ? new DatabaseAwayError(found.why, 'none', error) : error;
 }
 
 /** The outage of an open transaction after TypeORM has released its broken connection. */
-export const connectionBroke = (): DatabaseAway =>
-  new DatabaseAway(CONNECTION_BROKE.why, 'none', undefined);
+export const connectionBroke = (): DatabaseAwayError =>
+  new DatabaseAwayError(CONNECTION_BROKE.why, 'none', undefined);
 
 /**
  * Turns a connection that broke during COMMIT into an outage of unknown effect. Returns other
@@ -102,7 +102,7 @@ export const connectionBroke = (): DatabaseAway =>
 export function underCommit(error: unknown): unknown {
   const found = reasonIn(error);
   return found?.breaks
-    ? new DatabaseAway(
+    ? new DatabaseAwayError(
         `${found.why}; it broke while a transaction was committed, whether it took effect is unknown`,
         'unknown',
         error,
@@ -122,7 +122,7 @@ interface Reason {
 function reasonIn(error: unknown): Reason | undefined {
   if (!(error instanceof Error)) return undefined;
   if (error instanceof AggregateError) return firstOf(error.errors);
-  if (error instanceof PostgresUnavailable) return reasonIn(error.cause);
+  if (error instanceof PostgresUnavailableError) return reasonIn(error.cause);
   const { code, driverError } = error as { code?: unknown; driverError?: unknown };
   if (driverError !== undefined && driverError !== error) return reasonIn(driverError);
   return reasonOf(typeof code === 'string' ? code : '', error.message);

@@ -12,7 +12,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { Database } from '../connection/database';
 import { connectionTo } from '../address';
 import { PostgresStore } from './store';
-import { fence, RolledBack } from './transaction';
+import { fence, RolledBackError } from './transaction';
 import { TrialDatabase } from '../trial-database.fixture';
 import { until } from '../queue/worker.fixture';
 
@@ -187,7 +187,7 @@ describe('a transaction', () => {
       await insert(tx, 1);
       await (tx as EntityManager).query('select 1 / 0').catch(() => undefined);
     });
-    await expect(work).rejects.toThrow(RolledBack);
+    await expect(work).rejects.toThrow(RolledBackError);
     expect(await numbers()).toEqual([]);
   });
 

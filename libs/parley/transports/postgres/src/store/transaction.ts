@@ -17,8 +17,8 @@ import { isPrepared, prepareSession } from '../connection/session';
  * PostgreSQL replied to COMMIT with ROLLBACK: an earlier statement had failed and its error was
  * swallowed.
  */
-export class RolledBack extends Error {
-  override readonly name = 'RolledBack';
+export class RolledBackError extends Error {
+  override readonly name = 'RolledBackError';
   constructor() {
     super(
       'the transaction was rolled back instead of committed: one of its statements had failed and its error was caught; let such errors through',
@@ -141,7 +141,7 @@ async function commit(open: Open, last?: (tx: Tx) => Promise<void>): Promise<voi
   // Both were sent: a connection that broke under the fence may have delivered the COMMIT, too.
   if (fenced.status === 'rejected') throw underCommit(fenced.reason);
   if (committed.status === 'rejected') throw underCommit(committed.reason);
-  if (committed.value.command !== 'COMMIT') throw new RolledBack();
+  if (committed.value.command !== 'COMMIT') throw new RolledBackError();
 }
 
 /** The connection's socket; writes while it is corked are sent together. */
