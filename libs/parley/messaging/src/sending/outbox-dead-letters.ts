@@ -117,7 +117,7 @@ export class OutboxDeadLetters {
       return this.failed(error, attempt, headers.partitionkey !== undefined, failure);
     }
     try {
-      await this.store.transaction(async () => undefined, settle && ((tx) => settle(tx)));
+      await this.store.transaction(async () => undefined, settle);
       return { kind: 'done', settled: settle !== undefined };
     } catch (error) {
       if (error instanceof AlreadyHandledError) return { kind: 'done', settled: false };
