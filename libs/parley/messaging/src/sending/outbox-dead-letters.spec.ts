@@ -1,0 +1,155 @@
+import { eventually } from '@parley/conformance';
+import { VirtualClock } from '@parley/testing';
+import { AlreadyHandledError, LeaseLostError } from '../message/failure';
+import type { Delivery, Outcome } from '../ports/delivery';
+import { UnpublishableError } from '../ports/publish-errors';
+import { idOf, sent, Till } from './till.fixture';
+
+let till: Till;
+let isBroken: boolean;
+let bad: string;
+
+beforeEach(() => begin(new Till()));
+afterEach(() => till.close());
+
+/** The technology never takes the message `bad`, until it is broken no more. */
+function begin(made: Till): void {
+  [till, isBroken, bad] = [made, true, idOf('bad0')];
+  till.counter.refusing = (id) =>
+    id === bad && isBroken ? new UnpublishableError('it is too large') : undefined;
+}
+
+const theLetter = async () => (await till.letters())[0]!.id;
+
+/** The technology takes it now. */
+async function replay(): Promise<void> {
+  isBroken = false;
+  await till.store.lanes.deadLetters.replay(await theLetter());
+}
+
+describe('dead letters of the outbox', () => {
+  it('are told of where the relay runs; an instance that stands by tells of none, and stops', async () => {
+    await till.add(sent(bad, 'a'));
+    const leads = till.relay();
+    await till.emptied();
+    const standsBy = till.relay('till-2');
+    expect(await leads.backlog()).toMatchObject([{ subscription: 'till.outbox', dead: 1 }]);
+    expect(await standsBy.backlog()).toEqual([]);
+    await standsBy.stop(1_000);
+  });
+
+  it('let what comes after a discarded one leave the outbox when it is published, not before', async () => {
+    const after = idOf('afte');
+    await till.add(sent(bad, 'a'));
+    till.relay();
+    await till.emptied();
+    await till.store.lanes.deadLetters.discard(await theLetter(), { who: 'ann', reason: 'no' });
+    let inOutbox: number | undefined;
+    till.counter.arrived = async () =>
+      void (inOutbox ??= (await till.store.outbox.state()).waiting);
+    await till.add(sent(after, 'a'));
+    await till.emptied();
+    expect([inOutbox, till.counter.published]).toEqual([1, [after]]);
+  });
+
+  it('are published no more by an instance that has stopped, however often it led', async () => {
+    const clock = new VirtualClock();
+    begin(new Till(clock));
+    const { outbox } = till.store;
+    const lead = outbox.lead.bind(outbox);
+    const terms: AbortController[] = [];
+    outbox.lead = async () => {
+      const led = await lead();
+      return led && { ...led, lost: terms[terms.push(new AbortController()) - 1]!.signal };
+    };
+    await till.add(sent(bad, 'a'));
+    const relay = till.relay();
+    await clock.advance('2s');
+    terms[0]!.abort();
+    await clock.advance('5s');
+    expect(terms).toHaveLength(2);
+    const stopped = relay.stop(2_000);
+    await clock.advance('2s');
+    await stopped;
+    await replay();
+    await clock.advance('10s');
+    expect(till.counter.published).toEqual([]);
+  });
+});
+
+describe('a replayed message', () => {
+  let outcomes: Outcome[];
+
+  /** Its acknowledgement becomes what `change` makes of it. */
+  function acknowledging(
+    change: (
+      usual: Delivery['acknowledgeInTransaction'],
+      turn: number,
+    ) => Delivery['acknowledgeInTransaction'],
+  ): void {
+    const { lanes } = till.store;
+    const deliverParked = lanes.deliver.bind(lanes);
+    lanes.deliver = (subscriptions, deliver) =>
+      deliverParked(subscriptions, async (delivery) => {
+        const acknowledgeInTransaction = change(delivery.acknowledgeInTransaction, outcomes.length);
+        const outcome = await deliver({ ...delivery, acknowledgeInTransaction });
+        outcomes.push(outcome);
+        return outcome;
+      });
+  }
+
+  async function replayed(): Promise<void> {
+    await till.add(sent(bad, 'a'));
+    till.relay();
+    await till.emptied();
+    await replay();
+    await eventually(() => outcomes.at(-1)?.kind === 'done', 'the message to be published');
+  }
+
+  beforeEach(() => (outcomes = []));
+
+  it('is acknowledged by a transaction after it was published', async () => {
+    let acknowledged: number | undefined;
+    acknowledging((usual) => async (tx) => {
+      acknowledged = till.counter.published.length;
+      await usual!(tx);
+    });
+    await replayed();
+    expect([acknowledged, outcomes]).toEqual([1, [{ kind: 'done', settled: true }]]);
+  });
+
+  it('is acknowledged by its outcome where no transaction can', async () => {
+    acknowledging(() => undefined);
+    await replayed();
+    expect(outcomes).toEqual([{ kind: 'done', settled: false }]);
+    expect(till.counter.published).toEqual([bad]);
+  });
+
+  it('goes back when its lease is lost, and is published again', async () => {
+    acknowledging((usual, turn) =>
+      turn === 0 ? () => Promise.reject(new LeaseLostError('too late')) : usual,
+    );
+    await replayed();
+    expect(outcomes).toEqual([{ kind: 'return' }, { kind: 'done', settled: true }]);
+    expect(till.counter.published).toEqual([bad, bad]);
+  });
+
+  it('is tried more and more rarely while it is refused for now', async () => {
+    const clock = new VirtualClock();
+    begin(new Till(clock));
+    const tried: number[] = [];
+    await till.add(sent(bad, 'a'));
+    till.relay();
+    await clock.advance('1s');
+    till.counter.refusing = () => (tried.push(clock.elapsed()), new Error('not now'));
+    await replay();
+    await clock.advance('1s');
+    expect(tried.slice(1).map((at, n) => at - tried[n]!)).toEqual([100, 200, 400]);
+  });
+
+  it('is done when it was acknowledged before', async () => {
+    acknowledging(() => () => Promise.reject(new AlreadyHandledError('seen')));
+    await replayed();
+    expect(outcomes).toEqual([{ kind: 'done', settled: false }]);
+  });
+});
