@@ -50,6 +50,11 @@ export class Publisher {
     return this.local.has(transport);
   }
 
+  /** Of every contract that something carries. */
+  transports(): readonly Transport[] {
+    return this.routes.all();
+  }
+
   /** The transport of a contract; undefined when there is none. */
   transportOf(contract: Contract): Transport | undefined {
     return this.routes.of(contract);

@@ -62,9 +62,10 @@ export class RelayTerm {
     return [...this.lines.values()].some(({ idle }) => idle !== undefined);
   }
 
-  /** Every technology holds as many messages as it may. */
+  /** Every technology holds as many messages as it may, also one that was not needed so far. */
   get isFull(): boolean {
-    return this.lines.size > 0 && [...this.lines.values()].every(({ isFull }) => isFull);
+    const transports = this.context.publisher.transports();
+    return transports.length > 0 && transports.every((each) => this.lines.get(each)?.isFull);
   }
 
   /** True when the outbox has messages of a contract, or a kind, that this build cannot address. */

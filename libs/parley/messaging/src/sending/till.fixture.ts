@@ -66,7 +66,7 @@ export class Till {
 
   relay(instance = 'till-1', routes: ReadonlyMap<Contract, Transport> = this.carried): OutboxRelay {
     const publisher = new Publisher(
-      { of: (contract) => routes.get(contract), all: () => [] },
+      { of: (contract) => routes.get(contract), all: () => [...new Set(routes.values())] },
       this.store,
       new PayloadProcessor(undefined, undefined),
     );
