@@ -147,6 +147,23 @@ describe('a replayed message', () => {
     expect(tried.slice(1).map((at, n) => at - tried[n]!)).toEqual([100, 200, 400]);
   });
 
+  it('that is dead in the end remembers all of its tries, and the first failure', async () => {
+    const clock = new VirtualClock();
+    begin(new Till(clock));
+    await till.add(sent(bad, 'a'));
+    till.relay();
+    await clock.advance('1s');
+    const refusals = [new Error('not now'), new Error('not yet'), new UnpublishableError('never')];
+    till.counter.refusing = () => refusals.shift();
+    const replayed = clock.now();
+    await replay();
+    await clock.advance('1s');
+    const at = (ms: number) => new Date(replayed + ms).toISOString();
+    expect(await till.letters()).toMatchObject([
+      { failure: { tries: 3, firstFailedAt: at(0), lastFailedAt: at(300) } },
+    ]);
+  });
+
   it('is done when it was acknowledged before', async () => {
     acknowledging(() => () => Promise.reject(new AlreadyHandledError('seen')));
     await replayed();
