@@ -1,11 +1,14 @@
 import { command, type Contract } from '@parley/contract';
 import { eventually } from '@parley/conformance';
+import { VirtualClock } from '@parley/testing';
 import { z } from 'zod';
-import { Counter, idOf, Print, sent, Till } from './till.fixture';
+import { Counter, idOf, Paid, Print, sent, Till } from './till.fixture';
 
 const Ring = command('till.ring-bell', z.object({ key: z.string() }), { key: 'key' });
+const Unknown = { name: 'till.unheard-of' } as Contract;
 
 let till: Till;
+let clock: VirtualClock;
 
 const many = (contract: Contract) =>
   Array.from({ length: 600 }, () => sent(idOf(contract.name.slice(5, 9)), undefined, contract));
@@ -30,5 +33,35 @@ describe('a technology that holds as much as it may', () => {
     await till.emptied();
     expect(silent.published).toEqual(idsOf(waiting));
     expect(till.counter.published).toEqual([other]);
+  });
+});
+
+describe('messages that no instance can address', () => {
+  const reasons = [
+    'till.print-bill: till.print-bill: nothing carries commands; set COMMANDS_URL',
+    'till.unheard-of: no instance that relays knows the contract till.unheard-of; replay it when a build that does is running',
+  ];
+
+  beforeEach(() => (till = new Till((clock = new VirtualClock()))));
+
+  const relay = () => till.relay('till-1', new Map([[Paid, till.counter.transport]]));
+
+  it('are told of once for each contract, with the reason', async () => {
+    await till.add(
+      sent(idOf('prin'), 'a', Print),
+      sent(idOf('behi'), 'a'),
+      sent(idOf('prin'), 'b', Print),
+      sent(idOf('unkn'), 'c', Unknown),
+      sent(idOf('unkn'), undefined, Unknown),
+    );
+    const made = relay();
+    await clock.advance('1s');
+    expect(
+      till.complaints.filter((complaint) => complaint.includes('waits in the outbox')),
+    ).toEqual(
+      reasons.map((reason) => reason.replace(': ', ' waits in the outbox, and its lane with it: ')),
+    );
+    await clock.advance('2s'); // it let another instance lead
+    expect(made.reasons()).toEqual(reasons);
   });
 });
