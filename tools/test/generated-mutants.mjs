@@ -30,6 +30,9 @@ const DELIVERY = [
   'pipeline-pause',
 ];
 
+/** Specs of the relay, each of which passes all of its files. */
+const RELAY = ['outbox-relay', 'outbox-dead-letters', 'relay-term'];
+
 /**
  * By project: source files, each with the specs that should notice. Without any: the spec of the
  * same name. Only specs that need nothing running.
@@ -38,11 +41,11 @@ const DELIVERY = [
 const MUTATED = {
   messaging: {
     'retry-policy': [],
-    'publish-errors': ['outbox-relay', 'publish-errors'],
-    'relay-line': ['outbox-relay'],
-    'relay-term': ['outbox-relay'],
-    'outbox-relay': [],
-    'outbox-dead-letters': ['outbox-relay'],
+    'publish-errors': ['publish-errors', 'publish-in-order'],
+    'relay-line': RELAY,
+    'relay-term': RELAY,
+    'outbox-relay': RELAY,
+    'outbox-dead-letters': RELAY,
     'circuit-breaker': [],
     'circuit-breakers': ['pipeline-pause'],
     'failure-decision': [],
