@@ -154,4 +154,4 @@ const MAX_BACKOFF_MS = 5_000;
 
 /** Milliseconds until the next try after so many failures in a row. */
 export const backoffAfter = (failures: number): number =>
-  Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(failures, 10));
+  Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** failures);
