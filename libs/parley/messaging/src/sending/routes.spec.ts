@@ -1,7 +1,7 @@
 import { Controller, type INestApplication, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { broadcast, type Broadcast } from '@parley/contract';
+import { broadcast, type Broadcast, command } from '@parley/contract';
 import { memory } from '@parley/memory';
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
@@ -9,10 +9,14 @@ import { Handles } from '../handlers/handles';
 import { Messaging } from '../messaging';
 import type { MessagingOptions } from '../messaging-options';
 import { MessagingModule } from '../messaging.module';
+import type { Technology, TransportContext } from '../ports/transport';
+import { Routes, type Urls } from './routes';
 
 const Note = z.object({ text: z.string() });
 const Usual = broadcast('signs.sign-put-up', Note);
 const Special = broadcast('signs.sign-lit', Note);
+const Paint = command('signs.paint-sign', Note);
+const Other = command('signs.sell-sign', Note);
 
 /** Received broadcasts; a test can wait for a number of them. */
 class Received {
@@ -114,5 +118,108 @@ describe('a contract with a URL of its own', () => {
     await expect(start({ contracts: { 'signs.unheard-of': special } })).rejects.toThrow(
       'signs.unheard-of is not among the contracts this process has loaded',
     );
+  });
+});
+
+describe('routes', () => {
+  let opened: string[];
+  const radio = {
+    name: 'radio',
+    schemes: ['radio', 'radio+tls.v1-x'],
+    kinds: ['command', 'broadcast', 'call'],
+    open: (url: string) => (opened.push(url), { technology: 'radio', url }),
+    openCalls: ({ urlOf, listen }: { urlOf: (owner: string) => string; listen?: object }) => ({
+      url: urlOf('signs'),
+      listen,
+    }),
+  } as unknown as Technology;
+  const post = {
+    name: 'post',
+    schemes: ['post'],
+    kinds: ['command', 'event', 'call'],
+  } as Technology;
+  const context = { service: 'signs', instance: 'signs-1' } as TransportContext;
+  const routesOf = (urls: Urls) => new Routes(urls, [radio, post], context);
+
+  beforeEach(() => void (opened = []));
+
+  it('have one transport for a URL, whatever is carried there', () => {
+    const routes = routesOf({
+      commands: 'radio://fm',
+      broadcasts: 'radio://fm',
+      contracts: { [Special.name]: 'radio://fm', [Paint.name]: 'radio+tls.v1-x://am' },
+    });
+    expect(opened).toEqual(['radio://fm', 'radio+tls.v1-x://am']);
+    expect(routes.all()).toEqual(opened.map((url) => ({ technology: 'radio', url })));
+    expect([routes.of(Usual), routes.of(Special), routes.of(Other)]).toEqual(
+      Array(3).fill(routes.all()[0]),
+    );
+    expect(routes.of(Paint)).toBe(routes.all()[1]);
+    expect(routes.ofKind('command')).toBe(routes.all()[0]);
+  });
+
+  it('tell every transport of a kind, the usual one first, each once', () => {
+    const urls = {
+      commands: 'radio://fm',
+      contracts: {
+        [Paint.name]: 'radio://am',
+        [Other.name]: 'radio://am',
+        [Special.name]: 'radio://lw',
+      },
+    };
+    const routes = routesOf(urls);
+    const [fm, am, lw] = routes.all();
+    expect(routes.carrying('command')).toEqual([fm, am]);
+    expect(routes.carrying('broadcast')).toEqual([lw]);
+    expect(routes.carrying('event')).toEqual([]);
+    expect(routes.ofKind('broadcast')).toBeUndefined();
+  });
+
+  it('open calls where the service itself answers', () => {
+    const listen = { host: '127.0.0.1', port: 5020 };
+    expect(routesOf({}).calls((owner) => `radio://${owner}`, listen)).toEqual({
+      url: 'radio://signs',
+      listen,
+    });
+    expect(routesOf({}).calls(() => 'post://office', undefined)).toBeUndefined();
+  });
+
+  it.each<[string, () => unknown, string]>([
+    [
+      'begins like no scheme',
+      () => routesOf({ commands: '1radio://fm' }),
+      'COMMANDS_URL: "" names no technology; use one of radio://, radio+tls.v1-x://, post://',
+    ],
+    [
+      'only contains the name of a technology',
+      () => routesOf({ commands: 'see radio://fm' }),
+      'COMMANDS_URL: "" names no technology',
+    ],
+    [
+      'is of a technology that carries other kinds only',
+      () => routesOf({ commands: 'radio://fm', contracts: { [Special.name]: 'post://office' } }),
+      'BROADCASTS_URL_SIGNS_SIGN_LIT: post cannot carry broadcasts; use radio:// or radio+tls.v1-x:// or another technology that can',
+    ],
+    [
+      'is of a technology that lacks a part',
+      () => routesOf({ commands: 'post://office' }),
+      'COMMANDS_URL: post carries no commands',
+    ],
+    [
+      'of calls nothing serves',
+      () => routesOf({}).calls(() => 'pigeon://roof', undefined),
+      'CALLS_URL: "pigeon" names no technology; use one of radio://, radio+tls.v1-x://, post://',
+    ],
+    [
+      'of calls cannot be read',
+      () =>
+        routesOf({}).calls((owner) => {
+          if (opened.push(owner) > 1) throw new Error(`no address of ${owner}`);
+          return 'radio://fm';
+        }, undefined),
+      'CALLS_URL: no address of signs',
+    ],
+  ])('are refused when a URL %s, naming its variable', (_, make, message) => {
+    expect(make).toThrow(message);
   });
 });
