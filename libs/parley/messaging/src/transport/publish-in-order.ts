@@ -64,10 +64,10 @@ export function publishInTurn(
   publish: (message: OutgoingMessage) => void,
 ): void {
   const failures = new Map<OutgoingMessage, unknown>();
-  const stuck = new Set<string>();
+  const stuck = new Set<string | undefined>();
   for (const message of messages) {
     const lane = laneOf(message);
-    if (lane !== undefined && stuck.has(lane)) {
+    if (stuck.has(lane)) {
       failures.set(message, new NotTriedError('an earlier message of its key was not published'));
       continue;
     }
