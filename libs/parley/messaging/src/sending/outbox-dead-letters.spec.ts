@@ -1,5 +1,3 @@
-import { eventually } from '@parley/conformance';
-import { VirtualClock } from '@parley/testing';
 import { AlreadyHandledError, LeaseLostError } from '../message/failure';
 import type { Delivery, Outcome } from '../ports/delivery';
 import { UnpublishableError } from '../ports/publish-errors';
@@ -9,15 +7,12 @@ let till: Till;
 let isBroken: boolean;
 let bad: string;
 
-beforeEach(() => begin(new Till()));
-afterEach(() => till.close());
-
 /** The technology never takes the message `bad`, until it is broken no more. */
-function begin(made: Till): void {
-  [till, isBroken, bad] = [made, true, idOf('bad0')];
+beforeEach(() => {
+  [till, isBroken, bad] = [new Till(), true, idOf('bad0')];
   till.counter.refusing = (id) =>
     id === bad && isBroken ? new UnpublishableError('it is too large') : undefined;
-}
+});
 
 const theLetter = async () => (await till.letters())[0]!.id;
 
@@ -35,7 +30,7 @@ describe('dead letters of the outbox', () => {
     const standsBy = till.relay('till-2');
     expect(await leads.backlog()).toMatchObject([{ subscription: 'till.outbox', dead: 1 }]);
     expect(await standsBy.backlog()).toEqual([]);
-    await standsBy.stop(1_000);
+    await till.stopped(standsBy);
   });
 
   it('let what comes after a discarded one leave the outbox when it is published, not before', async () => {
@@ -53,8 +48,6 @@ describe('dead letters of the outbox', () => {
   });
 
   it('are published no more by an instance that has stopped, however often it led', async () => {
-    const clock = new VirtualClock();
-    begin(new Till(clock));
     const { outbox } = till.store;
     const lead = outbox.lead.bind(outbox);
     const terms: AbortController[] = [];
@@ -64,15 +57,13 @@ describe('dead letters of the outbox', () => {
     };
     await till.add(sent(bad, 'a'));
     const relay = till.relay();
-    await clock.advance('2s');
+    await till.clock.advance('2s');
     terms[0]!.abort();
-    await clock.advance('5s');
+    await till.clock.advance('5s');
     expect(terms).toHaveLength(2);
-    const stopped = relay.stop(2_000);
-    await clock.advance('2s');
-    await stopped;
+    await till.stopped(relay);
     await replay();
-    await clock.advance('10s');
+    await till.clock.advance('10s');
     expect(till.counter.published).toEqual([]);
   });
 });
@@ -103,7 +94,7 @@ describe('a replayed message', () => {
     till.relay();
     await till.emptied();
     await replay();
-    await eventually(() => outcomes.at(-1)?.kind === 'done', 'the message to be published');
+    await till.eventually(() => outcomes.at(-1)?.kind === 'done', 'the message to be published');
   }
 
   beforeEach(() => (outcomes = []));
@@ -135,29 +126,25 @@ describe('a replayed message', () => {
   });
 
   it('is tried more and more rarely while it is refused for now', async () => {
-    const clock = new VirtualClock();
-    begin(new Till(clock));
     const tried: number[] = [];
     await till.add(sent(bad, 'a'));
     till.relay();
-    await clock.advance('1s');
-    till.counter.refusing = () => (tried.push(clock.elapsed()), new Error('not now'));
+    await till.clock.advance('1s');
+    till.counter.refusing = () => (tried.push(till.clock.elapsed()), new Error('not now'));
     await replay();
-    await clock.advance('1s');
+    await till.clock.advance('1s');
     expect(tried.slice(1).map((at, n) => at - tried[n]!)).toEqual([100, 200, 400]);
   });
 
   it('that is dead in the end remembers all of its tries, and the first failure', async () => {
-    const clock = new VirtualClock();
-    begin(new Till(clock));
     await till.add(sent(bad, 'a'));
     till.relay();
-    await clock.advance('1s');
+    await till.clock.advance('1s');
     const refusals = [new Error('not now'), new Error('not yet'), new UnpublishableError('never')];
     till.counter.refusing = () => refusals.shift();
-    const replayed = clock.now();
+    const replayed = till.clock.now();
     await replay();
-    await clock.advance('1s');
+    await till.clock.advance('1s');
     const at = (ms: number) => new Date(replayed + ms).toISOString();
     expect(await till.letters()).toMatchObject([
       { failure: { tries: 3, firstFailedAt: at(0), lastFailedAt: at(300) } },

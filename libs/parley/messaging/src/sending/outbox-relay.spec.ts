@@ -1,7 +1,4 @@
-import { VirtualClock } from '@parley/testing';
-import { eventually } from '@parley/conformance';
 import { PayloadProcessor } from '../payload/payload-processor';
-import { systemClock } from '../clock';
 import { DeadLetterService } from '../dead-letters/dead-letter-service';
 import { UnpublishableError } from '../ports/publish-errors';
 import { Counter, idOf, Paid, Print, sent, Till } from './till.fixture';
@@ -9,13 +6,12 @@ import { Counter, idOf, Paid, Print, sent, Till } from './till.fixture';
 let till: Till;
 
 beforeEach(() => void (till = new Till()));
-afterEach(() => till.close());
 
 describe('the relay', () => {
   it('counts what it published, and has no reason to name when all is well', async () => {
     await till.add(...['a', 'b', 'c'].map((name) => sent(idOf(name), name)));
     const made = till.relay();
-    await eventually(() => till.relayed === 3, 'three to be counted');
+    await till.eventually(() => till.relayed === 3, 'three to be counted');
     expect([made.reasons(), till.complaints]).toEqual([[], []]);
   });
 
@@ -50,7 +46,7 @@ describe('the relay', () => {
       id === ids[0] && refusals++ < 2 ? new Error('not now') : undefined;
     await till.add(sent(ids[0]!, 'a'), sent(ids[1]!, 'a'));
     till.relay();
-    await eventually(() => refusals > 0, 'the first refusal');
+    await till.eventually(() => refusals > 0, 'the first refusal');
     await till.add(sent(ids[2]!, 'a'));
     await till.emptied();
     expect(till.counter.published).toEqual(ids);
@@ -84,7 +80,7 @@ describe('the relay', () => {
 
     isBroken = false;
     await till.store.lanes.deadLetters.replay((await till.letters())[0]!.id);
-    await eventually(() => till.counter.published.length === 4, 'the lane to go on');
+    await till.eventually(() => till.counter.published.length === 4, 'the lane to go on');
     expect(till.counter.published).toEqual([other, bad, behind, late]);
     const after = idOf('afte');
     await till.add(sent(after, 'a'));
@@ -110,7 +106,7 @@ describe('the relay', () => {
     const desk = new DeadLetterService(
       till.store.lanes.deadLetters,
       { subscriptions: () => [] },
-      systemClock,
+      till.clock,
       new PayloadProcessor(undefined, undefined),
       'till',
     );
@@ -129,7 +125,7 @@ describe('the relay', () => {
     expect(
       await desk.edit(id, Buffer.from('{"key":"a","note":"x"}'), { who: 'ann', replay: true }),
     ).toBe('done');
-    await eventually(() => till.counter.published.length === 2, 'both');
+    await till.eventually(() => till.counter.published.length === 2, 'both');
     expect(till.counter.published).toEqual([bad, behind]);
     expect(bodies.slice(-2)).toEqual(['{"key":"a","note":"x"}', '{"key":"a"}']);
   });
@@ -144,7 +140,7 @@ describe('the relay', () => {
       who: 'ann',
       reason: 'never mind',
     });
-    await eventually(() => till.counter.published.length > 0, 'what waited to be published');
+    await till.eventually(() => till.counter.published.length > 0, 'what waited to be published');
     expect(till.counter.published).toEqual([behind]);
     expect(await till.letters()).toEqual([]);
   });
@@ -157,7 +153,7 @@ describe('the relay', () => {
     await till.emptied();
     const [{ id: first } = { id: '' }] = await till.letters();
     await till.store.lanes.deadLetters.replay(first);
-    const again = await eventually(
+    const again = await till.eventually(
       async () => (await till.letters()).find(({ id }) => id !== first),
       'the letter to be back',
     );
@@ -167,21 +163,18 @@ describe('the relay', () => {
 
   it('publishes with one technology while another one does not answer', async () => {
     const silent = new Counter();
-    let answer = () => {};
-    silent.arrived = () => new Promise((resolve) => (answer = resolve));
+    silent.arrived = () => new Promise(() => undefined);
     till.carried.set(Print, silent.transport);
     const ids = ['aaaa', 'bbbb'].map(idOf);
     await till.add(sent(idOf('stuck'), 'a', Print), sent(ids[0]!, 'a'));
     till.relay();
-    await eventually(() => till.counter.published.length === 1, 'the first');
+    await till.eventually(() => till.counter.published.length === 1, 'the first');
     await till.add(
       ...Array.from({ length: 600 }, (_, n) => sent(idOf('stuck'), `s${n}`, Print)),
       sent(ids[1]!, 'a'),
     );
-    await eventually(() => till.counter.published.length === 2, 'the second');
+    await till.eventually(() => till.counter.published.length === 2, 'the second');
     expect(till.counter.published).toEqual(ids);
-    silent.arrived = undefined;
-    answer();
   });
 
   it('only removes what was published, when the removal failed', async () => {
@@ -202,7 +195,7 @@ describe('the relay', () => {
     const [unknown, behind, other] = ['unkn', 'behi', 'othe'].map(idOf);
     await till.add(sent(unknown!, 'a', Print), sent(behind!, 'a'), sent(other!, 'b'));
     const old = till.relay('till-1', new Map([[Paid, till.counter.transport]]));
-    await eventually(() => till.counter.published.length === 1, 'the other lane to flow');
+    await till.eventually(() => till.counter.published.length === 1, 'the other lane to flow');
     expect(till.counter.published).toEqual([other]);
     expect(await till.letters()).toEqual([]);
     till.relay('till-2');
@@ -213,74 +206,66 @@ describe('the relay', () => {
   });
 
   it('names an outage once, however many messages wait for its end', async () => {
-    const clock = new VirtualClock();
-    till = new Till(clock);
     let isDown = true;
     till.counter.refusing = () => (isDown ? new Error('nobody there') : undefined);
     await till.add(...['a', 'b', 'c'].map((name) => sent(idOf(name), name)));
     const made = till.relay();
-    await clock.advance('50ms');
+    await till.clock.advance('50ms');
     expect(made.reasons()).toEqual(['till.bill-paid: nobody there']);
     expect(till.complaints).toEqual(['till.bill-paid: nobody there; published again in 100 ms']);
     isDown = false;
-    await clock.advance('1s');
+    await till.clock.advance('1s');
     expect([till.counter.published.length, made.reasons()]).toEqual([3, []]);
   });
 
   it('tries more and more rarely, and as soon as at first after it succeeded', async () => {
-    const clock = new VirtualClock();
-    till = new Till(clock);
     const tried: number[] = [];
     let isDown = true;
     till.counter.refusing = () => (
-      tried.push(clock.elapsed()),
+      tried.push(till.clock.elapsed()),
       isDown ? new Error('no') : undefined
     );
     await till.add(sent(idOf('a'), 'a'));
     till.relay();
-    await clock.advance('20s');
+    await till.clock.advance('20s');
     const waits = () => tried.slice(1).map((at, n) => at - tried[n]!);
     expect(waits()).toEqual([100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
     isDown = false;
-    await clock.advance('5s');
+    await till.clock.advance('5s');
     expect(till.counter.published).toHaveLength(1);
     isDown = true;
     tried.length = 0;
     await till.add(sent(idOf('b'), 'a'));
-    await clock.advance('250ms');
+    await till.clock.advance('250ms');
     expect(waits()).toEqual([100]);
   });
 
   it('goes on after its store was away, when it led, read or removed', async () => {
-    const clock = new VirtualClock();
-    till = new Till(clock);
     const { lead, due, remove } = till.store.outbox;
     const away = () => Promise.reject(new Error('the database is away'));
     Object.assign(till.store.outbox, { lead: away, due: away, remove: away });
     const id = idOf('a');
     await till.add(sent(id, 'a'));
     till.relay();
-    await clock.advance('2s');
+    await till.clock.advance('2s');
     expect(till.complaints).toContain('the outbox cannot be reached');
     Object.assign(till.store.outbox, { lead });
-    await clock.advance('3s');
+    await till.clock.advance('3s');
     expect(till.complaints.at(-1)).toMatch(
       /could not be relayed, again in \d+ ms: the database is away/,
     );
     expect(till.counter.published).toEqual([]);
     Object.assign(till.store.outbox, { due });
-    await clock.advance('10s');
+    await till.clock.advance('10s');
     expect(till.counter.published).toEqual([id]);
     expect(await till.store.outbox.state()).toMatchObject({ waiting: 1 });
     Object.assign(till.store.outbox, { remove });
-    await clock.advance('10s');
+    await till.clock.advance('10s');
     expect(await till.store.outbox.state()).toMatchObject({ waiting: 0 });
     expect(till.counter.published).toEqual([id]);
   });
 
   it('publishes nothing more once it lost the lead', async () => {
-    const clock = new VirtualClock();
-    till = new Till(clock);
     const lead = new AbortController();
     const release = jest.fn(async () => undefined);
     let leads = 0;
@@ -290,10 +275,10 @@ describe('the relay', () => {
     till.counter.refusing = () => (refusals++ === 0 ? new Error('not now') : undefined);
     await till.add(sent(idOf('a'), 'a'));
     till.relay();
-    await clock.advance('50ms');
+    await till.clock.advance('50ms');
     lead.abort();
     await till.add(sent(idOf('b'), 'b'));
-    await clock.advance('10s');
+    await till.clock.advance('10s');
     expect([refusals, till.counter.published]).toEqual([1, []]);
     expect(release).toHaveBeenCalledTimes(1);
     expect(leads).toBeGreaterThan(2); // it stands by
@@ -303,25 +288,23 @@ describe('the relay', () => {
     const ids = ['a', 'b'].map(idOf);
     await till.add(...ids.map((id, n) => sent(id, `k${n}`)));
     const made = till.relay();
-    await made.stop(5_000);
+    await till.stopped(made);
     expect(till.counter.published).toEqual(ids);
     await till.add(sent(idOf('c'), 'c'));
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await till.clock.advance('10s');
     expect(till.counter.published).toEqual(ids);
   });
 
   it('stops in its time although a technology does not answer', async () => {
-    const clock = new VirtualClock();
-    till = new Till(clock);
     till.counter.arrived = () => new Promise(() => undefined);
     await till.add(sent(idOf('a'), 'a'));
     const made = till.relay();
-    await clock.advance('100ms');
+    await till.clock.advance('100ms');
     let isStopped = false;
     void made.stop(2_000).then(() => (isStopped = true));
-    await clock.advance('1999ms');
+    await till.clock.advance('1999ms');
     expect(isStopped).toBe(false);
-    await clock.advance('1ms');
+    await till.clock.advance('1ms');
     expect(isStopped).toBe(true);
   });
 
@@ -332,7 +315,7 @@ describe('the relay', () => {
     await till.add(sent(bad!), sent(keyed!, 'a'), sent(behind!, 'a'), sent(other!));
     const made = till.relay();
     await till.emptied();
-    await eventually(() => till.counter.published.length === 1, 'the other');
+    await till.eventually(() => till.counter.published.length === 1, 'the other');
     expect(till.counter.published).toEqual([other]);
     expect((await till.letters()).map(({ headers, holds }) => [headers.id, holds])).toEqual([
       [bad, false],
@@ -355,20 +338,18 @@ describe('the relay', () => {
     till.relay();
     await till.emptied();
     await till.store.lanes.deadLetters.replay((await till.letters())[0]!.id);
-    await eventually(() => till.counter.published.length === 2, 'both');
+    await till.eventually(() => till.counter.published.length === 2, 'both');
     expect([refusals, till.counter.published]).toEqual([[], [bad, behind]]);
     expect(await till.letters()).toEqual([]);
   });
 
   it('makes a dead letter of what no instance can address, after a while', async () => {
-    const clock = new VirtualClock();
-    till = new Till(clock);
     const [unknown, behind] = ['unkn', 'behi'].map(idOf);
     await till.add(sent(unknown!, 'a', Print), sent(behind!, 'a'));
     till.relay('till-1', new Map([[Paid, till.counter.transport]]));
-    await clock.advance('15s');
+    await till.clock.advance('15s');
     expect(await till.letters()).toEqual([]);
-    await clock.advance('15s');
+    await till.clock.advance('15s');
     expect(await till.letters()).toMatchObject([
       { headers: { id: unknown }, failure: { error: 'NoRouteError' }, holds: true },
     ]);
@@ -383,14 +364,8 @@ describe.each([
   ['back', -HOUR_MS],
   ['forth', HOUR_MS],
 ])('the relay, when the time of day is set %s', (_, by) => {
-  let clock: VirtualClock;
   const yielded = () =>
     till.complaints.filter((reported) => reported.includes('another instance may lead'));
-
-  beforeEach(() => {
-    clock = new VirtualClock();
-    till = new Till(clock);
-  });
 
   it('publishes again what was refused, after its wait', async () => {
     const [refused, other] = ['refu', 'othe'].map(idOf);
@@ -399,39 +374,39 @@ describe.each([
       id === refused && refusals++ < 9 ? new Error('no') : undefined;
     await till.add(sent(refused!, 'a'));
     till.relay();
-    await clock.advance('50ms');
-    clock.jump(by);
+    await till.clock.advance('50ms');
+    till.clock.jump(by);
     await till.add(sent(other!, 'b'));
-    await clock.advance('49ms');
+    await till.clock.advance('49ms');
     expect([refusals, till.counter.published]).toEqual([1, [other]]);
-    await clock.advance('1ms');
+    await till.clock.advance('1ms');
     expect(refusals).toBe(2);
   });
 
   it('makes a dead letter of what no instance can address after its while', async () => {
     await till.add(sent(idOf('unkn'), 'a', Print));
     till.relay('till-1', new Map([[Paid, till.counter.transport]]));
-    await clock.advance('5s');
-    clock.jump(by);
-    await clock.advance('13s');
+    await till.clock.advance('5s');
+    till.clock.jump(by);
+    await till.clock.advance('13s');
     expect(await till.letters()).toEqual([]);
-    await clock.advance('5s');
+    await till.clock.advance('5s');
     expect(await till.letters()).toHaveLength(1);
   });
 
   it('lets another instance lead again after a minute', async () => {
     await till.add(sent(idOf('unkn'), 'a', Print));
     till.relay('till-1', new Map([[Paid, till.counter.transport]]));
-    await clock.advance('10s');
+    await till.clock.advance('10s');
     expect(yielded()).toHaveLength(1);
-    clock.jump(by);
-    await clock.advance('30s'); // that one is a dead letter by now
+    till.clock.jump(by);
+    await till.clock.advance('30s'); // that one is a dead letter by now
     await till.add(sent(idOf('unkn'), 'b', Print));
-    await clock.advance('10s');
+    await till.clock.advance('10s');
     expect(yielded()).toHaveLength(1);
-    await clock.advance('30s');
+    await till.clock.advance('30s');
     await till.add(sent(idOf('unkn'), 'c', Print));
-    await clock.advance('5s');
+    await till.clock.advance('5s');
     expect(yielded()).toHaveLength(2);
   });
 });

@@ -1,6 +1,4 @@
 import { command, type Contract } from '@parley/contract';
-import { eventually } from '@parley/conformance';
-import { VirtualClock } from '@parley/testing';
 import { z } from 'zod';
 import { Counter, idOf, Paid, Print, sent, Till } from './till.fixture';
 
@@ -8,7 +6,8 @@ const Ring = command('till.ring-bell', z.object({ key: z.string() }), { key: 'ke
 const Unknown = { name: 'till.unheard-of' } as Contract;
 
 let till: Till;
-let clock: VirtualClock;
+
+beforeEach(() => void (till = new Till()));
 
 const many = (contract: Contract) =>
   Array.from({ length: 600 }, () => sent(idOf(contract.name.slice(5, 9)), undefined, contract));
@@ -16,9 +15,6 @@ const idsOf = (messages: readonly ReturnType<typeof sent>[]) =>
   messages.map(({ envelope: { id } }) => id);
 
 describe('a technology that holds as much as it may', () => {
-  beforeEach(() => void (till = new Till()));
-  afterEach(() => till.close());
-
   it('keeps nothing of another one waiting, however many contracts it carries', async () => {
     const silent = new Counter();
     let answer = () => {};
@@ -27,7 +23,7 @@ describe('a technology that holds as much as it may', () => {
     const [waiting, other] = [[...many(Print), ...many(Ring)], idOf('othe')];
     await till.add(...waiting, sent(other, 'a'));
     till.relay();
-    await eventually(() => till.counter.published.length === 1, 'the other technology');
+    await till.eventually(() => till.counter.published.length === 1, 'the other technology');
     silent.arrived = undefined;
     answer();
     await till.emptied();
@@ -42,8 +38,6 @@ describe('messages that no instance can address', () => {
     'till.unheard-of: no instance that relays knows the contract till.unheard-of; replay it when a build that does is running',
   ];
 
-  beforeEach(() => (till = new Till((clock = new VirtualClock()))));
-
   const relay = () => till.relay('till-1', new Map([[Paid, till.counter.transport]]));
 
   it('are told of once for each contract, with the reason', async () => {
@@ -55,13 +49,13 @@ describe('messages that no instance can address', () => {
       sent(idOf('unkn'), undefined, Unknown),
     );
     const made = relay();
-    await clock.advance('1s');
+    await till.clock.advance('1s');
     expect(
       till.complaints.filter((complaint) => complaint.includes('waits in the outbox')),
     ).toEqual(
       reasons.map((reason) => reason.replace(': ', ' waits in the outbox, and its lane with it: ')),
     );
-    await clock.advance('2s'); // it let another instance lead
+    await till.clock.advance('2s'); // it let another instance lead
     expect(made.reasons()).toEqual(reasons);
   });
 });

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { command, event, type Contract } from '@parley/contract';
 import { MemoryStore } from '@parley/memory';
-import { eventually } from '@parley/conformance';
+import { VirtualClock } from '@parley/testing';
 import { z } from 'zod';
-import { systemClock, type Clock } from '../clock';
 import type { OutgoingMessage } from '../message/message';
 import { PayloadProcessor } from '../payload/payload-processor';
 import type { Transport } from '../ports/transport';
@@ -47,9 +46,16 @@ export class Counter {
   }
 }
 
-/** A service with messages in its outbox, a technology that takes them, and relays between both. */
+const PATIENCE_MS = 20_000;
+const OFTEN_MS = 50;
+
+/**
+ * A service with messages in its outbox, a technology that takes them, and relays between both. Its
+ * time passes only when a test lets it.
+ */
 export class Till {
-  readonly store: MemoryStore;
+  readonly clock = new VirtualClock();
+  readonly store = new MemoryStore(this.clock);
   readonly counter = new Counter();
   readonly carried = new Map<Contract, Transport>([
     [Paid, this.counter.transport],
@@ -58,11 +64,6 @@ export class Till {
   readonly complaints: string[] = [];
   /** How many messages its relays counted. */
   relayed = 0;
-  private readonly relays: OutboxRelay[] = [];
-
-  constructor(private readonly clock: Clock = systemClock) {
-    this.store = new MemoryStore(clock);
-  }
 
   relay(instance = 'till-1', routes: ReadonlyMap<Contract, Transport> = this.carried): OutboxRelay {
     const publisher = new Publisher(
@@ -77,7 +78,6 @@ export class Till {
       log: (level, message) => void (level === 'debug' || this.complaints.push(message)),
       observer: { relayed: (messages) => void (this.relayed += messages) },
     });
-    this.relays.push(relay);
     relay.start();
     return relay;
   }
@@ -86,20 +86,34 @@ export class Till {
     return this.store.transaction((tx) => this.store.outbox.add(tx, messages));
   }
 
+  letters() {
+    return this.store.lanes.deadLetters.list();
+  }
+
+  /** Lets time pass until the check finds something. */
+  async eventually<T>(
+    look: () => Promise<T | undefined | false> | T | undefined | false,
+    what: string,
+  ): Promise<T> {
+    for (let waited = 0; waited < PATIENCE_MS; waited += OFTEN_MS) {
+      const found = await look();
+      if (found !== undefined && found !== false) return found;
+      await this.clock.advance(OFTEN_MS);
+    }
+    throw new Error(`waited ${PATIENCE_MS} ms for ${what}`);
+  }
+
   emptied(): Promise<unknown> {
-    return eventually(
+    return this.eventually(
       async () => (await this.store.outbox.state()).waiting === 0,
       'the outbox to be empty',
     );
   }
 
-  letters() {
-    return this.store.lanes.deadLetters.list();
-  }
-
-  /** Stops the relays, unless their clock stands still. */
-  async close(): Promise<void> {
-    if (this.clock !== systemClock) return;
-    await Promise.all(this.relays.map((relay) => relay.stop(1_000)));
+  /** Resolves when the relay has stopped, with or without success. */
+  async stopped(relay: OutboxRelay): Promise<void> {
+    const stopped = relay.stop(2_000);
+    await this.clock.advance('2s');
+    await stopped;
   }
 }
