@@ -31,7 +31,7 @@ const DELIVERY = [
 ];
 
 /** Specs of the relay, each of which passes all of its files. */
-const RELAY = ['outbox-relay', 'outbox-dead-letters', 'relay-term'];
+const RELAY = ['outbox-relay', 'outbox-dead-letters', 'relay-line', 'relay-term'];
 
 /**
  * By project: source files, each with the specs that should notice. Without any: the spec of the
