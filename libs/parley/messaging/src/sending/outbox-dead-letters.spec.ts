@@ -47,6 +47,17 @@ describe('dead letters of the outbox', () => {
     expect([inOutbox, till.counter.published]).toEqual([1, [after]]);
   });
 
+  it('keep what comes after them from the technology, which is not asked to publish nothing', async () => {
+    await till.add(sent(bad, 'a'));
+    till.relay();
+    await till.emptied();
+    let asked = 0;
+    till.counter.arrived = async () => void asked++;
+    await till.add(sent(idOf('behi'), 'a'));
+    await till.emptied();
+    expect(asked).toBe(0);
+  });
+
   it('are published no more by an instance that has stopped, however often it led', async () => {
     const { outbox } = till.store;
     const lead = outbox.lead.bind(outbox);

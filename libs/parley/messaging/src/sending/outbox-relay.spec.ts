@@ -295,6 +295,15 @@ describe('the relay', () => {
     expect(till.counter.published).toEqual(ids);
   });
 
+  it('stops at once when nothing is left, whether it leads or stands by', async () => {
+    const made = [till.relay(), till.relay('till-2')];
+    await till.clock.advance('5s');
+    let stopped = 0;
+    for (const one of made) void one.stop(10_000).then(() => stopped++);
+    await till.clock.advance('1ms');
+    expect(stopped).toBe(2);
+  });
+
   it('stops in its time although a technology does not answer', async () => {
     till.counter.arrived = () => new Promise(() => undefined);
     await till.add(sent(idOf('a'), 'a'));
