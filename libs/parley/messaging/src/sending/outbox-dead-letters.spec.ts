@@ -58,6 +58,21 @@ describe('dead letters of the outbox', () => {
     expect(asked).toBe(0);
   });
 
+  it('hold their lane where another instance relays next', async () => {
+    await till.add(sent(bad, 'a'));
+    const former = till.relay();
+    await till.emptied();
+    await till.stopped(former);
+    const [behind, other] = ['behi', 'othe'].map(idOf);
+    await till.add(sent(behind!, 'a'), sent(other!, 'b'));
+    till.relay('till-2');
+    await till.emptied();
+    expect(till.counter.published).toEqual([other]);
+    await replay();
+    await till.eventually(() => till.counter.published.length === 3, 'the lane to go on');
+    expect(till.counter.published).toEqual([other, bad, behind]);
+  });
+
   it('are published no more by an instance that has stopped, however often it led', async () => {
     const { outbox } = till.store;
     const lead = outbox.lead.bind(outbox);

@@ -295,6 +295,18 @@ describe('the relay', () => {
     expect(till.counter.published).toEqual(ids);
   });
 
+  it('publishes before it stops what waits for the technology to be done with others', async () => {
+    const ids = ['a1', 'a2', 'b1'].map(idOf);
+    till.counter.arrived = () => new Promise((resolve) => till.clock.after(500, resolve));
+    await till.add(sent(ids[0]!, 'a'));
+    const made = till.relay();
+    await till.clock.advance('100ms');
+    await till.add(sent(ids[1]!, 'a'), sent(ids[2]!, 'b'));
+    await till.clock.advance('100ms');
+    await till.stopped(made);
+    expect(till.counter.published).toEqual(ids);
+  });
+
   it('stops at once when nothing is left, whether it leads or stands by', async () => {
     const made = [till.relay(), till.relay('till-2')];
     await till.clock.advance('5s');

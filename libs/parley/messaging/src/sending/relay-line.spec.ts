@@ -87,6 +87,16 @@ describe('the messages of one technology', () => {
     expect(waits(tried)).toEqual([100, 200]);
   });
 
+  it('wait no longer, and for no other reason, because others of their lane wait behind them', async () => {
+    const tried: number[] = [];
+    till.counter.refusing = () => (tried.push(till.clock.elapsed()), new Error('not now'));
+    await till.add(...['a1', 'a2', 'a3'].map((name) => sent(idOf(name), 'a')));
+    const relay = till.relay();
+    await till.clock.advance('1s');
+    expect(waits(tried)).toEqual([100, 200, 400]);
+    expect(relay.reasons()).toEqual(['till.bill-paid: not now']);
+  });
+
   it('wait with the reason that the technology gave, whatever it threw, and others with theirs', async () => {
     const other = new Counter();
     till.carried.set(Print, other.transport);

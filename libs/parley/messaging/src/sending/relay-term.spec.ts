@@ -40,6 +40,18 @@ describe('messages that no instance can address', () => {
 
   const relay = () => till.relay('till-1', new Map([[Paid, till.counter.transport]]));
 
+  it('are dead letters after a while, also where nothing is carried at all', async () => {
+    const ids = ['prin', 'unkn'].map(idOf);
+    await till.add(sent(ids[0]!, 'a', Print), sent(ids[1]!, undefined, Unknown));
+    till.relay('till-1', new Map());
+    await till.clock.advance('30s');
+    expect(await till.letters()).toMatchObject([
+      { headers: { id: ids[0] }, holds: true },
+      { headers: { id: ids[1] }, holds: false },
+    ]);
+    expect(await till.store.outbox.state()).toMatchObject({ waiting: 0 });
+  });
+
   it('are told of once for each contract, with the reason', async () => {
     await till.add(
       sent(idOf('prin'), 'a', Print),
