@@ -74,19 +74,13 @@ describe('dead letters of the outbox', () => {
   });
 
   it('are published no more by an instance that has stopped, however often it led', async () => {
-    const { outbox } = till.store;
-    const lead = outbox.lead.bind(outbox);
-    const terms: AbortController[] = [];
-    outbox.lead = async () => {
-      const led = await lead();
-      return led && { ...led, lost: terms[terms.push(new AbortController()) - 1]!.signal };
-    };
+    const leads = till.leads();
     await till.add(sent(bad, 'a'));
     const relay = till.relay();
     await till.clock.advance('2s');
-    terms[0]!.abort();
+    leads[0]!.abort();
     await till.clock.advance('5s');
-    expect(terms).toHaveLength(2);
+    expect(leads).toHaveLength(2);
     await till.stopped(relay);
     await replay();
     await till.clock.advance('10s');

@@ -284,6 +284,22 @@ describe('the relay', () => {
     expect(leads).toBeGreaterThan(2); // it stands by
   });
 
+  it('publishes what it had in hand when it leads again', async () => {
+    const ids = ['a1', 'a2', 'b1'].map(idOf);
+    const leads = till.leads();
+    till.counter.arrived = () => new Promise((resolve) => till.clock.after(500, resolve));
+    await till.add(sent(ids[0]!, 'a'));
+    till.relay();
+    await till.clock.advance('100ms');
+    await till.add(sent(ids[1]!, 'a'), sent(ids[2]!, 'b'));
+    await till.clock.advance('100ms');
+    leads[0]!.abort();
+    await till.clock.advance('500ms');
+    expect(till.counter.published).toEqual(ids.slice(0, 1));
+    await till.emptied();
+    expect([till.counter.published, leads.length]).toEqual([ids, 2]);
+  });
+
   it('publishes what is there before it stops, and nothing afterwards', async () => {
     const ids = ['a', 'b'].map(idOf);
     await till.add(...ids.map((id, n) => sent(id, `k${n}`)));

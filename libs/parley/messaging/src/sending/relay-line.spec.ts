@@ -1,3 +1,4 @@
+import { UnpublishableError } from '../ports/publish-errors';
 import { Counter, idOf, Paid, Print, sent, Till } from './till.fixture';
 
 /** Messages that one technology may be in arrears with. */
@@ -71,6 +72,20 @@ describe('the messages of one technology', () => {
     expect(till.counter.published).toEqual(ids);
   });
 
+  it('are published once, although others that came with them go behind a dead letter', async () => {
+    const [bad, behind, other, late] = ['bad0', 'behi', 'othe', 'late'].map(idOf);
+    till.counter.refusing = (id) => (id === bad ? new UnpublishableError('too large') : undefined);
+    await till.add(sent(bad!, 'a'));
+    till.relay();
+    await till.emptied();
+    till.counter.arrived = () => new Promise((resolve) => till.clock.after(500, resolve));
+    await till.add(sent(behind!, 'a'), sent(other!, 'b'));
+    await till.clock.advance('100ms');
+    await till.add(sent(late!, 'c'));
+    await till.emptied();
+    expect(till.counter.published).toEqual([other, late]);
+  });
+
   it('are removed again more and more rarely, and as soon as at first after it succeeded', async () => {
     let isAway = true;
     const tried = removals(() => isAway);
@@ -95,6 +110,32 @@ describe('the messages of one technology', () => {
     await till.clock.advance('1s');
     expect(waits(tried)).toEqual([100, 200, 400]);
     expect(relay.reasons()).toEqual(['till.bill-paid: not now']);
+  });
+
+  it('wait for themselves only: one that was refused once is not as late as one refused often', async () => {
+    const [often, once] = ['ofte', 'once'].map(idOf);
+    const tried: number[] = [];
+    till.counter.refusing = (id) => {
+      if (id === once) tried.push(till.clock.elapsed());
+      return id === often || tried.length < 2 ? new Error('not now') : undefined;
+    };
+    await till.add(sent(often!, 'a'));
+    till.relay();
+    await till.clock.advance('20s');
+    await till.add(sent(once!, 'b'));
+    await till.clock.advance('1s');
+    expect([waits(tried), till.counter.published]).toEqual([[100], [once]]);
+  });
+
+  it('wait alone when they have no key', async () => {
+    const [refused, other] = ['refu', 'othe'].map(idOf);
+    till.counter.refusing = (id) => (id === refused ? new Error('not now') : undefined);
+    await till.add(sent(refused!));
+    till.relay();
+    await till.clock.advance('5s');
+    await till.add(sent(other!));
+    await till.clock.advance('1ms');
+    expect(till.counter.published).toEqual([other]);
   });
 
   it('wait with the reason that the technology gave, whatever it threw, and others with theirs', async () => {

@@ -20,10 +20,18 @@ describe('a technology that holds as much as it may', () => {
     let answer = () => {};
     silent.arrived = () => new Promise((resolve) => (answer = resolve));
     till.carried.set(Print, silent.transport).set(Ring, silent.transport);
+    const { outbox } = till.store;
+    const due = outbox.due.bind(outbox);
+    let inHand = 0;
+    outbox.due = (limit, except) => {
+      inHand = Math.max(inHand, except!.ids.length);
+      return due(limit, except);
+    };
     const [waiting, other] = [[...many(Print), ...many(Ring)], idOf('othe')];
     await till.add(...waiting, sent(other, 'a'));
     till.relay();
     await till.eventually(() => till.counter.published.length === 1, 'the other technology');
+    expect(inHand).toBeLessThanOrEqual(501); // of both
     silent.arrived = undefined;
     answer();
     await till.emptied();

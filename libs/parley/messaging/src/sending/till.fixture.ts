@@ -110,6 +110,17 @@ export class Till {
     );
   }
 
+  /** Each lead from now on: aborted, it is lost. */
+  leads(): readonly AbortController[] {
+    const leads: AbortController[] = [];
+    const lead = this.store.outbox.lead.bind(this.store.outbox);
+    this.store.outbox.lead = async () => {
+      const led = await lead();
+      return led && { ...led, lost: leads[leads.push(new AbortController()) - 1]!.signal };
+    };
+    return leads;
+  }
+
   /** Resolves when the relay has stopped, with or without success. */
   async stopped(relay: OutboxRelay): Promise<void> {
     const stopped = relay.stop(2_000);
