@@ -9,6 +9,9 @@ let till: Till;
 
 beforeEach(() => void (till = new Till()));
 
+/** An instance of an older build, which does not know what carries commands. */
+const older = () => till.relay('till-1', new Map([[Paid, till.counter.transport]]));
+
 const many = (contract: Contract) =>
   Array.from({ length: 600 }, () => sent(idOf(contract.name.slice(5, 9)), undefined, contract));
 const idsOf = (messages: readonly ReturnType<typeof sent>[]) =>
@@ -45,9 +48,6 @@ describe('messages that no instance can address', () => {
     'till.print-bill: till.print-bill: nothing carries commands; set COMMANDS_URL',
     'till.unheard-of: no instance that relays knows the contract till.unheard-of; replay it when a build that does is running',
   ];
-
-  const relay = () => till.relay('till-1', new Map([[Paid, till.counter.transport]]));
-
   it('are dead letters after a while, also where nothing is carried at all', async () => {
     const ids = ['prin', 'unkn'].map(idOf);
     await till.add(sent(ids[0]!, 'a', Print), sent(ids[1]!, undefined, Unknown));
@@ -68,7 +68,7 @@ describe('messages that no instance can address', () => {
       sent(idOf('unkn'), 'c', Unknown),
       sent(idOf('unkn'), undefined, Unknown),
     );
-    const made = relay();
+    const made = older();
     await till.clock.advance('1s');
     expect(
       till.complaints.filter((complaint) => complaint.includes('waits in the outbox')),
@@ -77,5 +77,30 @@ describe('messages that no instance can address', () => {
     );
     await till.clock.advance('2s'); // it let another instance lead
     expect(made.reasons()).toEqual(reasons);
+  });
+});
+
+describe('an instance that lets another one lead', () => {
+  it('tries nothing that it has in hand until it leads again', async () => {
+    const tried: number[] = [];
+    till.counter.refusing = () => (tried.push(till.clock.elapsed()), new Error('not now'));
+    await till.add(sent(idOf('a'), 'a'), sent(idOf('b'), 'b', Print));
+    older();
+    await till.clock.advance('1900ms');
+    expect(tried).toHaveLength(1);
+    await till.clock.advance('1s');
+    expect(tried.length).toBeGreaterThan(1);
+  });
+
+  it('does so when the technology has answered, so that nothing is published by both', async () => {
+    const ids = ['a', 'b'].map(idOf);
+    till.counter.arrived = () => new Promise((resolve) => till.clock.after(5_000, resolve));
+    await till.add(sent(ids[0]!, 'a'), sent(ids[1]!, 'b', Print));
+    older();
+    till.relay('till-2');
+    await till.clock.advance('4s');
+    expect(till.counter.published).toEqual([]);
+    await till.emptied();
+    expect(till.counter.published).toEqual(ids);
   });
 });
