@@ -1,4 +1,3 @@
-import { UnpublishableError } from '../ports/publish-errors';
 import { Counter, idOf, Paid, Print, sent, Till } from './till.fixture';
 
 /** Messages that one technology may be in arrears with. */
@@ -70,20 +69,6 @@ describe('the messages of one technology', () => {
     await till.add(sent(ids[1]!, 'a'), sent(ids[2]!, 'b'));
     await till.emptied();
     expect(till.counter.published).toEqual(ids);
-  });
-
-  it('are published once, although others that came with them go behind a dead letter', async () => {
-    const [bad, behind, other, late] = ['bad0', 'behi', 'othe', 'late'].map(idOf);
-    till.counter.refusing = (id) => (id === bad ? new UnpublishableError('too large') : undefined);
-    await till.add(sent(bad!, 'a'));
-    till.relay();
-    await till.emptied();
-    till.counter.arrived = () => new Promise((resolve) => till.clock.after(500, resolve));
-    await till.add(sent(behind!, 'a'), sent(other!, 'b'));
-    await till.clock.advance('100ms');
-    await till.add(sent(late!, 'c'));
-    await till.emptied();
-    expect(till.counter.published).toEqual([other, late]);
   });
 
   it('are removed again more and more rarely, and as soon as at first after it succeeded', async () => {

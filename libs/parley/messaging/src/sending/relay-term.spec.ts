@@ -60,6 +60,14 @@ describe('messages that no instance can address', () => {
     expect(await till.store.outbox.state()).toMatchObject({ waiting: 0 });
   });
 
+  it('hold up nobody when they have no key', async () => {
+    const other = idOf('othe');
+    await till.add(sent(idOf('prin'), undefined, Print), sent(other));
+    older();
+    await till.clock.advance('1s');
+    expect(till.counter.published).toEqual([other]);
+  });
+
   it('are told of once for each contract, with the reason', async () => {
     await till.add(
       sent(idOf('prin'), 'a', Print),
