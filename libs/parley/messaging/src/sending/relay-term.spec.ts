@@ -60,6 +60,34 @@ describe('messages that no instance can address', () => {
     expect(await till.store.outbox.state()).toMatchObject({ waiting: 0 });
   });
 
+  it('have the same while when the relay has run for long', async () => {
+    older();
+    await till.clock.advance('1m');
+    await till.add(sent(idOf('prin'), 'a', Print));
+    await till.clock.advance('19s');
+    expect(await till.letters()).toEqual([]);
+    await till.clock.advance('5s');
+    expect(await till.letters()).toHaveLength(1);
+  });
+
+  it('have a while each', async () => {
+    await till.add(sent(idOf('prin'), 'a', Print));
+    older();
+    await till.clock.advance('10s');
+    await till.add(sent(idOf('prin'), 'b', Print));
+    await till.clock.advance('14s');
+    expect(await till.letters()).toHaveLength(1);
+    await till.clock.advance('10s');
+    expect(await till.letters()).toHaveLength(2);
+  });
+
+  it('are dead letters at once when there are too many to keep in mind', async () => {
+    await till.add(...many(Print));
+    const made = older();
+    await till.clock.advance('5s');
+    expect(await made.backlog()).toMatchObject([{ dead: 600 }]);
+  });
+
   it('hold up nobody when they have no key', async () => {
     const other = idOf('othe');
     await till.add(sent(idOf('prin'), undefined, Print), sent(other));
