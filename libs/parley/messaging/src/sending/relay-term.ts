@@ -185,12 +185,7 @@ export class RelayTerm {
 
 /** The owner is the first part of a contract's name. */
 const laneOfStored = ({ contract, headers }: StoredMessage): string | undefined =>
-  headers.partitionkey === undefined
-    ? undefined
-    : laneOf({
-        contract: { owner: contract.split('.')[0]! },
-        envelope: { partitionkey: headers.partitionkey },
-      });
+  laneOf({ contract: { owner: contract.split('.')[0]! }, envelope: headers });
 
 /** A stored message, as its technology takes it. */
 export const outgoing = (
