@@ -15,6 +15,15 @@ describe('the relay', () => {
     expect([made.reasons(), till.complaints]).toEqual([[], []]);
   });
 
+  it.each([[undefined], [{}]])('publishes although nobody counts: %j', async (observer) => {
+    till.observer = observer;
+    const id = idOf('a');
+    await till.add(sent(id, 'a'));
+    till.relay();
+    await till.emptied();
+    expect([till.counter.published, till.complaints]).toEqual([[id], []]);
+  });
+
   it('removes a message from the outbox after it was published, not before', async () => {
     let inOutbox: number | undefined;
     till.counter.arrived = async () =>
@@ -392,6 +401,99 @@ describe('the relay', () => {
     ]);
     expect(await till.store.outbox.state()).toMatchObject({ waiting: 0 });
     expect(till.counter.published).toEqual([]);
+  });
+});
+
+describe('the relay, when nobody tells it of new messages', () => {
+  beforeEach(() => void (till.store.outbox.onAdded = () => undefined));
+
+  it('finds them within a second', async () => {
+    const id = idOf('a');
+    till.relay();
+    await till.clock.advance('5s');
+    await till.add(sent(id, 'a'));
+    await till.clock.advance('1s');
+    expect(till.counter.published).toEqual([id]);
+  });
+
+  it('publishes a delayed one when it is due', async () => {
+    const id = idOf('late');
+    await till.add({ ...sent(id, 'a'), delay: 5_300 });
+    till.relay();
+    await till.clock.advance('5299ms');
+    expect(till.counter.published).toEqual([]);
+    await till.clock.advance('1ms');
+    expect(till.counter.published).toEqual([id]);
+  });
+
+  it('takes over within a second when the one that leads stops', async () => {
+    const former = till.relay();
+    till.relay('till-2');
+    await till.clock.advance('5s');
+    await till.stopped(former);
+    const id = idOf('a');
+    await till.add(sent(id, 'a'));
+    await till.clock.advance('1s');
+    expect(till.counter.published).toEqual([id]);
+  });
+});
+
+describe('the relay, when its store is away', () => {
+  let isAway: boolean;
+  let tried: number[];
+
+  beforeEach(() => {
+    [isAway, tried] = [true, []];
+    const { outbox } = till.store;
+    const due = outbox.due.bind(outbox);
+    outbox.due = (limit, except) => {
+      tried.push(till.clock.elapsed());
+      return isAway ? Promise.reject(new Error('the database is away')) : due(limit, except);
+    };
+  });
+
+  const waits = () => tried.slice(1).map((at, n) => at - tried[n]!);
+
+  it('asks more and more rarely, and as soon as at first after it was back', async () => {
+    till.relay();
+    await till.clock.advance('20s');
+    expect(waits()).toEqual([100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
+    isAway = false;
+    await till.clock.advance('5s');
+    isAway = true;
+    tried.length = 0;
+    await till.clock.advance('1200ms');
+    expect(waits().slice(0, 2)).toEqual([100, 200]);
+  });
+
+  it('stops at once', async () => {
+    const made = till.relay();
+    await till.clock.advance('20s');
+    let isStopped = false;
+    void made.stop(10_000).then(() => (isStopped = true));
+    await till.clock.advance('1ms');
+    expect(isStopped).toBe(true);
+  });
+
+  it('leads again although it could not give up the lead', async () => {
+    isAway = false;
+    const { outbox } = till.store;
+    const lead = outbox.lead.bind(outbox);
+    const lost = [new AbortController(), new AbortController()];
+    let leads = 0;
+    outbox.lead = async () => {
+      const led = await lead();
+      const release = () => led!.release().then(() => Promise.reject(new Error('away')));
+      return led && { lost: lost[leads++]!.signal, release };
+    };
+    till.relay();
+    await till.clock.advance('1s');
+    lost[0]!.abort();
+    await till.clock.advance('5s');
+    const id = idOf('a');
+    await till.add(sent(id, 'a'));
+    await till.clock.advance('1s');
+    expect([leads, till.counter.published]).toEqual([2, [id]]);
   });
 });
 

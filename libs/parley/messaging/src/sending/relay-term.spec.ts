@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { Counter, idOf, Paid, Print, sent, Till } from './till.fixture';
 
 const Ring = command('till.ring-bell', z.object({ key: z.string() }), { key: 'key' });
+/** Another owner's, with the same first letter. */
+const Book = command('tax.book-bill', z.object({ key: z.string() }), { key: 'key' });
 const Unknown = { name: 'till.unheard-of' } as Contract;
 
 let till: Till;
@@ -43,6 +45,20 @@ describe('a technology that holds as much as it may', () => {
   });
 });
 
+describe('a key at another target', () => {
+  it('waits for itself', async () => {
+    const [refused, other] = ['refu', 'othe'].map(idOf);
+    till.carried.set(Book, till.counter.transport);
+    till.counter.refusing = (id) => (id === refused ? new Error('not now') : undefined);
+    await till.add(sent(refused!, 'a', Book));
+    till.relay();
+    await till.clock.advance('5s');
+    await till.add(sent(other!, 'a'));
+    await till.clock.advance('1ms');
+    expect(till.counter.published).toEqual([other]);
+  });
+});
+
 describe('messages that no instance can address', () => {
   const reasons = [
     'till.print-bill: till.print-bill: nothing carries commands; set COMMANDS_URL',
@@ -68,6 +84,19 @@ describe('messages that no instance can address', () => {
     expect(await till.letters()).toEqual([]);
     await till.clock.advance('5s');
     expect(await till.letters()).toHaveLength(1);
+  });
+
+  it('are dead letters again when they are replayed, and no build knows them yet', async () => {
+    await till.add(sent(idOf('prin'), 'a', Print), sent(idOf('unkn'), 'b', Unknown));
+    older();
+    await till.clock.advance('25s');
+    for (const { id } of await till.letters()) await till.store.lanes.deadLetters.replay(id);
+    await till.clock.advance('1s');
+    expect(await till.letters()).toMatchObject([
+      { failure: { error: 'NoRouteError', tries: 1 }, holds: true },
+      { failure: { error: 'UnknownContractError', tries: 1 }, holds: true },
+    ]);
+    expect(till.counter.published).toEqual([]);
   });
 
   it('have a while each', async () => {

@@ -5,6 +5,7 @@ import { VirtualClock } from '@parley/testing';
 import { z } from 'zod';
 import type { OutgoingMessage } from '../message/message';
 import { PayloadProcessor } from '../payload/payload-processor';
+import type { DeliveryObserver } from '../ports/observer';
 import type { Transport } from '../ports/transport';
 import { sendInOrder } from '../transport/publish-in-order';
 import { OutboxRelay } from './outbox-relay';
@@ -64,6 +65,7 @@ export class Till {
   readonly complaints: string[] = [];
   /** How many messages its relays counted. */
   relayed = 0;
+  observer?: DeliveryObserver = { relayed: (messages) => void (this.relayed += messages) };
 
   relay(instance = 'till-1', routes: ReadonlyMap<Contract, Transport> = this.carried): OutboxRelay {
     const publisher = new Publisher(
@@ -76,7 +78,7 @@ export class Till {
       instance,
       clock: this.clock,
       log: (level, message) => void (level === 'debug' || this.complaints.push(message)),
-      observer: { relayed: (messages) => void (this.relayed += messages) },
+      observer: this.observer,
     });
     relay.start();
     return relay;
