@@ -320,6 +320,29 @@ describe('the relay', () => {
     expect(till.counter.published).toEqual(ids);
   });
 
+  it('looks again at once when messages come while it looks', async () => {
+    const id = idOf('a');
+    const { outbox } = till.store;
+    const due = outbox.due.bind(outbox);
+    let looks = 0;
+    outbox.due = async (limit, except) => {
+      const rows = await due(limit, except);
+      if (looks++ === 0) await till.add(sent(id, 'a'));
+      return rows;
+    };
+    till.relay();
+    await till.clock.advance('1ms');
+    expect(till.counter.published).toEqual([id]);
+  });
+
+  it('publishes all before it stops, however many, although there is one that it cannot address', async () => {
+    const ids = Array.from({ length: 1_200 }, (_, n) => idOf(`${n}-`));
+    await till.add(sent(idOf('prin'), 'a', Print), ...ids.map((id, n) => sent(id, `k${n}`)));
+    const made = till.relay('till-1', new Map([[Paid, till.counter.transport]]));
+    await till.stopped(made);
+    expect(till.counter.published).toEqual(ids);
+  });
+
   it('publishes before it stops what waits for the technology to be done with others', async () => {
     const ids = ['a1', 'a2', 'b1'].map(idOf);
     till.counter.arrived = () => new Promise((resolve) => till.clock.after(500, resolve));
