@@ -90,6 +90,7 @@ describe('dead letters of the outbox', () => {
 
 describe('a replayed message', () => {
   let outcomes: Outcome[];
+  let failures: Error[];
 
   /** Its acknowledgement becomes what `change` makes of it. */
   function acknowledging(
@@ -103,7 +104,9 @@ describe('a replayed message', () => {
     lanes.deliver = (subscriptions, deliver) =>
       deliverParked(subscriptions, async (delivery) => {
         const acknowledgeInTransaction = change(delivery.acknowledgeInTransaction, outcomes.length);
-        const outcome = await deliver({ ...delivery, acknowledgeInTransaction });
+        const outcome = await deliver({ ...delivery, acknowledgeInTransaction }).catch(
+          (error: Error): Outcome => (failures.push(error), { kind: 'return' }),
+        );
         outcomes.push(outcome);
         return outcome;
       });
@@ -117,7 +120,7 @@ describe('a replayed message', () => {
     await till.eventually(() => outcomes.at(-1)?.kind === 'done', 'the message to be published');
   }
 
-  beforeEach(() => (outcomes = []));
+  beforeEach(() => void ([outcomes, failures] = [[], []]));
 
   it('is acknowledged by a transaction after it was published', async () => {
     let acknowledged: number | undefined;
@@ -142,6 +145,7 @@ describe('a replayed message', () => {
     );
     await replayed();
     expect(outcomes).toEqual([{ kind: 'return' }, { kind: 'done', settled: true }]);
+    expect(failures).toEqual([]);
     expect(till.counter.published).toEqual([bad, bad]);
   });
 
@@ -169,6 +173,15 @@ describe('a replayed message', () => {
     expect(await till.letters()).toMatchObject([
       { failure: { tries: 3, firstFailedAt: at(0), lastFailedAt: at(300) } },
     ]);
+  });
+
+  it('fails when its acknowledgement does, and is published again', async () => {
+    acknowledging((usual, turn) =>
+      turn === 0 ? () => Promise.reject(new Error('the database is away')) : usual,
+    );
+    await replayed();
+    expect(failures).toEqual([new Error('the database is away')]);
+    expect(till.counter.published).toEqual([bad, bad]);
   });
 
   it('is done when it was acknowledged before', async () => {

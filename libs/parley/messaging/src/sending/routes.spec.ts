@@ -222,4 +222,13 @@ describe('routes', () => {
   ])('are refused when a URL %s, naming its variable', (_, make, message) => {
     expect(make).toThrow(message);
   });
+
+  it('keep the error of a technology that cannot read its URL', () => {
+    const cause = new Error('no such station');
+    const urlOf = () => {
+      if (opened.push('calls') > 1) throw cause;
+      return 'radio://fm';
+    };
+    expect(() => routesOf({}).calls(urlOf, undefined)).toThrow(expect.objectContaining({ cause }));
+  });
 });

@@ -5,8 +5,11 @@ import { InvalidMessageError } from '../message/codec';
 import { Messaging } from '../messaging';
 import { CallInTransactionError, NotOwnerError } from './messenger';
 import type { OutgoingMessage } from '../message/message';
-import { NoRouteError } from './publisher';
-import { NoTransactionError } from './transactions';
+import type { HandlerRun } from '../delivery/handler-runs';
+import { PayloadProcessor } from '../payload/payload-processor';
+import type { Transport } from '../ports/transport';
+import { NoRouteError, Publisher } from './publisher';
+import { NoTransactionError, Transactions } from './transactions';
 
 const Parcel = z.object({ parcel: z.string() });
 const Weigh = command('carrier.weigh-parcel', Parcel, { key: 'parcel' });
@@ -167,9 +170,68 @@ describe('in a transaction', () => {
   });
 });
 
+describe('a technology in the same database', () => {
+  it('stores what is said by the transaction, and hears of it after the commit only', async () => {
+    const steps: string[] = [];
+    const transport = {
+      technology: 'local',
+      local: {
+        sharesDatabaseWith: async () => true,
+        append: async () => void steps.push('stored'),
+        wake: (messages: readonly OutgoingMessage[]) => void steps.push(`woken ${messages.length}`),
+      },
+    } as unknown as Transport;
+    const publisher = new Publisher(
+      { of: () => transport, all: () => [transport] },
+      store,
+      new PayloadProcessor(undefined, undefined),
+    );
+    await publisher.connect();
+    const transactions = new Transactions(store, publisher);
+    const message = {
+      contract: Weigh,
+      envelope: { id: '1', type: Weigh.name },
+      body: Buffer.from('{}'),
+    } as unknown as OutgoingMessage;
+    await transactions.run(async () => {
+      transactions.join(message);
+      steps.push('said');
+    });
+    expect(steps).toEqual(['said', 'stored', 'woken 1']);
+    const fails = transactions.commit(
+      async () => void transactions.join(message),
+      () => Promise.reject(new Error('not acknowledged')),
+    );
+    await expect(fails).rejects.toThrow('not acknowledged');
+    expect(steps.slice(3)).toEqual(['stored']);
+  });
+});
+
+describe('a handler that was ended', () => {
+  it('opens no transaction any more, outside of its own neither', async () => {
+    const { transactions } = carrier;
+    const ended = {
+      refuseIfEnded: () => {
+        throw new Error('it was ended');
+      },
+    } as unknown as HandlerRun;
+    const opens = () => transactions.run(async () => undefined);
+    await expect(transactions.during(ended, opens)).rejects.toThrow('it was ended');
+    await expect(transactions.during(ended, () => transactions.outside(opens))).rejects.toThrow(
+      'it was ended',
+    );
+    await opens();
+  });
+});
+
 describe('without a transaction', () => {
   it('what is said is with the technology when the promise resolves', async () => {
     await carrier.messenger.send(Weigh, a);
+    expect([sent(), await stored()]).toEqual([['carrier.weigh-parcel'], []]);
+  });
+
+  it('what is said outside of one is no different', async () => {
+    await carrier.messenger.outside.send(Weigh, a);
     expect([sent(), await stored()]).toEqual([['carrier.weigh-parcel'], []]);
   });
 
