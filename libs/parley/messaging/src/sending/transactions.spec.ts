@@ -1,11 +1,17 @@
 import { broadcast, call, command, event } from '@parley/contract';
 import { memory, MemoryBroker, MemoryStore, type MemoryTx } from '@parley/memory';
+import { VirtualClock } from '@parley/testing';
 import { z } from 'zod';
 import { InvalidMessageError } from '../message/codec';
 import { Messaging } from '../messaging';
 import { CallInTransactionError, NotOwnerError } from './messenger';
 import type { OutgoingMessage } from '../message/message';
-import type { HandlerRun } from '../delivery/handler-runs';
+import {
+  type HandlerRun,
+  HandlerRuns,
+  HandlerTimeoutError,
+  type RunFacts,
+} from '../delivery/handler-runs';
 import { PayloadProcessor } from '../payload/payload-processor';
 import type { Transport } from '../ports/transport';
 import { NoRouteError, Publisher } from './publisher';
@@ -208,6 +214,33 @@ describe('a technology in the same database', () => {
 });
 
 describe('a handler that was ended', () => {
+  it('is told so when it says more in its transaction', async () => {
+    const clock = new VirtualClock();
+    const { transactions, messenger } = carrier;
+    const runs = new HandlerRuns(clock, () => undefined, 1_000);
+    const facts = {
+      kind: 'command',
+      contract: Weigh.name,
+      id: '1',
+      what: 'Scale.weigh',
+      timeout: 1_000,
+    };
+    let told: unknown;
+    const ended = runs.bounded(facts as RunFacts, (run) =>
+      transactions.commit(
+        async () => {
+          await new Promise<void>((resolve) => clock.after(5_000, resolve));
+          told = await messenger.send(Weigh, a).catch((error: unknown) => error);
+        },
+        undefined,
+        run,
+      ),
+    );
+    await Promise.all([expect(ended).rejects.toThrow(HandlerTimeoutError), clock.advance('5s')]);
+    expect(told).toBeInstanceOf(HandlerTimeoutError);
+    expect([await stored(), sent()]).toEqual([[], []]);
+  });
+
   it('opens no transaction any more, outside of its own neither', async () => {
     const { transactions } = carrier;
     const ended = {
