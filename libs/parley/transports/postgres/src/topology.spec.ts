@@ -1,5 +1,5 @@
 import { broadcast, command, event, type Contract } from '@parley/contract';
-import { systemClock } from '@parley/messaging/transport';
+import { systemClock, type RegisteredSubscription } from '@parley/messaging/transport';
 import { z } from 'zod';
 import { postgres } from './postgres';
 
@@ -32,6 +32,58 @@ describe('PostgreSQL, explained', () => {
     expect(transport.describe!(contract).map(({ what, name }) => `${what}: ${name}`)).toEqual(
       places,
     );
+  });
+
+  const handled = (
+    kind: RegisteredSubscription['kind'],
+    name: string,
+    contract: Contract,
+    options: Partial<RegisteredSubscription> = {},
+  ) =>
+    ({
+      kind,
+      name,
+      from: 'beginning',
+      live: false,
+      handlers: new Map([[contract.name, { contract }]]),
+      ...options,
+    }) as RegisteredSubscription;
+
+  it('names each queue, subscription and channel once, and the log that events share', () => {
+    const sent = [
+      command('stock.list-a', payload),
+      command('bills.list-b', payload),
+      event('bills.listed-c', payload, { key: 'orderId' }),
+      broadcast('mail.listed-d', payload),
+    ];
+    const from = new Date('2026-01-02T03:04:05.000Z');
+    expect(
+      transport.topology!(sent, [
+        handled('command', 'stock', command('stock.list-e', payload)),
+        handled('event', 'mail.letters', event('bills.listed-f', payload, { key: 'orderId' })),
+        handled('event', 'mail.later', event('bills.listed-g', payload, { key: 'orderId' }), {
+          from,
+        }),
+        handled('event', 'mail.now', event('bills.listed-h', payload, { key: 'orderId' }), {
+          live: true,
+        }),
+        handled('broadcast', 'mail', broadcast('bills.listed-i', payload)),
+      ]),
+    ).toEqual([
+      { what: 'queue', name: 'bills', settings: { table: 'parley.message' } },
+      { what: 'queue', name: 'stock', settings: { table: 'parley.message' } },
+      { what: 'log', name: 'parley.event', settings: { partitions: 16 } },
+      { what: 'subscription', name: 'mail.letters', settings: { from: 'beginning' } },
+      { what: 'subscription', name: 'mail.later', settings: { from: from.toISOString() } },
+      { what: 'channel', name: 'parley_broadcast_bills', settings: {} },
+      { what: 'channel', name: 'parley_broadcast_mail', settings: {} },
+    ]);
+  });
+
+  it('names no log where no events are', () => {
+    const owned = handled('command', 'stock', command('stock.list-j', payload));
+    expect(transport.topology!([], [owned]).map(({ what }) => what)).toEqual(['queue']);
+    expect(transport.topology!([], [])).toEqual([]);
   });
 
   it('shows no password', () => {
