@@ -47,7 +47,7 @@ const MUTATED = {
     'outbox-relay': RELAY,
     'outbox-dead-letters': RELAY,
     'circuit-breaker': [],
-    'circuit-breakers': ['pipeline-pause'],
+    'circuit-breakers': [],
     'failure-decision': [],
     'open-message': DELIVERY,
     'lane-guard': DELIVERY,
