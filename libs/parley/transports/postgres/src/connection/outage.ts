@@ -124,7 +124,7 @@ function reasonIn(error: unknown): Reason | undefined {
   if (error instanceof AggregateError) return firstOf(error.errors);
   if (error instanceof PostgresUnavailableError) return reasonIn(error.cause);
   const { code, driverError } = error as { code?: unknown; driverError?: unknown };
-  if (driverError !== undefined && driverError !== error) return reasonIn(driverError);
+  if (driverError !== undefined) return reasonIn(driverError);
   return reasonOf(typeof code === 'string' ? code : '', error.message);
 }
 
