@@ -1,7 +1,9 @@
-import { DatabaseAwayError, beforeCommit, outageOf, underCommit } from './outage';
+import { PostgresUnavailableError } from '../address';
+import { DatabaseAwayError, beforeCommit, connectionBroke, outageOf, underCommit } from './outage';
 
 const failure = (message: string, properties: object = {}): Error =>
   Object.assign(new Error(message), properties);
+const ended = failure('Connection terminated unexpectedly');
 const refused = failure('connect ECONNREFUSED 127.0.0.1:5432', {
   code: 'ECONNREFUSED',
   syscall: 'connect',
@@ -50,11 +52,36 @@ describe('an error of the database', () => {
     ['a server that is not there', refused, 'none'],
     ['a name with two addresses, neither there', new AggregateError([refused, refused]), 'none'],
     [
+      'a name with two addresses, one of them useless here',
+      new AggregateError([failure('no IPv6'), refused]),
+      'none',
+    ],
+    [
+      'a server that was not there at the start',
+      new PostgresUnavailableError({ host: 'db', port: 5432, database: 'shop' }, refused),
+      'none',
+    ],
+    [
+      'a server that does not accept the connection',
+      failure('the server rejected the connection', { code: '08004' }),
+      'none',
+    ],
+    [
+      'a server that cannot be connected to',
+      failure('the connection could not be made', { code: '08001' }),
+      'none',
+    ],
+    [
+      'a server that lost the connection',
+      failure('the connection failed', { code: '08006' }),
+      'unknown',
+    ],
+    [
       'a connection that breaks',
       failure('read ECONNRESET', { code: 'ECONNRESET', syscall: 'read' }),
       'unknown',
     ],
-    ['a connection that ends', failure('Connection terminated unexpectedly'), 'unknown'],
+    ['a connection that ends', ended, 'unknown'],
     ['a connection that says nothing', failure('Query read timeout'), 'unknown'],
     ['a pool that has none left', failure('timeout exceeded when trying to connect'), 'none'],
     [
@@ -65,6 +92,11 @@ describe('an error of the database', () => {
       }),
       'none',
     ],
+    [
+      'what TypeORM wraps without a code',
+      failure('Error: Connection terminated unexpectedly', { driverError: ended }),
+      'unknown',
+    ],
   ])('that comes from %s is an outage', (_what, error, effect) => {
     expect(outageOf(error)).toMatchObject({ name: 'DatabaseAwayError', effect, cause: error });
   });
@@ -74,6 +106,8 @@ describe('an error of the database', () => {
     ['a broken rule', failure('duplicate key value', { code: '23505' })],
     ['a programming error', new TypeError("Cannot read properties of undefined (reading 'rows')")],
     ['another service that cannot be reached', new TypeError('fetch failed', { cause: refused })],
+    ['another service that names a timeout', failure('the bank: timeout expired')],
+    ['another database', failure('E11000 duplicate key', { code: 11000 })],
     ['a text', 'ECONNREFUSED'],
     ['nothing', undefined],
   ])('that comes from %s is none', (_what, error) => {
@@ -94,10 +128,19 @@ describe('an error of the database', () => {
         Object.assign(new Error('released'), { name: 'QueryRunnerProviderAlreadyReleasedError' }),
       ),
     ).toMatchObject({ effect: 'none' });
+    expect(connectionBroke()).toMatchObject({ effect: 'none' });
   });
 
+  it.each([['a text'], [undefined], [null], [failure('a bug')], [connectionBroke()]])(
+    'is not found in what a handler throws beside: %p',
+    (thrown) => {
+      expect(beforeCommit(thrown)).toBe(thrown);
+      expect(underCommit(thrown)).toBe(thrown);
+    },
+  );
+
   it('says that nobody knows when it ends a commit', () => {
-    const broken = underCommit(failure('Connection terminated unexpectedly'));
+    const broken = underCommit(ended);
     expect(broken).toBeInstanceOf(DatabaseAwayError);
     expect(outageOf(broken)).toBe(broken);
     expect(broken).toMatchObject({ effect: 'unknown' });
