@@ -36,14 +36,14 @@ export function placeOf(address: string): string {
 export function connectionTo(address: string, ssl?: unknown): ClientConfig {
   const { hostname, port, username, password, pathname, search } = postgresUrl(address);
   if (search !== '') return { connectionString: address };
-  const parts = {
+  return {
     host: socketHost(hostname),
     port: Number(port || 5432),
     user: decodeURIComponent(username),
     password: decodeURIComponent(password),
     database: decodeURIComponent(pathname.slice(1)),
+    ssl: ssl as ClientConfig['ssl'],
   };
-  return { ...parts, ...(ssl !== undefined && { ssl: ssl as ClientConfig['ssl'] }) };
 }
 
 /**
