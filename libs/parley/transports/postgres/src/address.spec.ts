@@ -16,6 +16,12 @@ describe('the address of a PostgreSQL', () => {
     });
   });
 
+  it('is used with the TLS that the DataSource has', () => {
+    const ssl = { ca: 'of the company' };
+    expect(connectionTo('postgres://db/shop', ssl)).toMatchObject({ host: 'db', ssl });
+    expect(connectionTo('postgres://db/shop', false)).toMatchObject({ ssl: false });
+  });
+
   it('may be an IPv6 address', () => {
     expect(placeOf('postgres://me:secret@[::1]/shop')).toBe('postgres://[::1]:5432/shop');
     expect(connectionTo('postgres://me:secret@[::1]:6000/shop')).toMatchObject({
@@ -28,9 +34,23 @@ describe('the address of a PostgreSQL', () => {
     ).toMatch(/^PostgreSQL at postgres:\/\/\[::1\]:6000\/shop /);
   });
 
-  it.each(['mysql://db/shop', 'db:5432', 'postgres://me:s#cret@db/shop'])('refuses %s', (url) => {
+  it.each([
+    'mysql://db/shop',
+    'unpostgres://db/shop',
+    'postgresqls://db/shop',
+    'db:5432',
+    'postgres://me:s#cret@db/shop',
+  ])('refuses %s', (url) => {
     expect(() => postgresUrl(url)).toThrow('write postgres://');
   });
+
+  it.each([
+    'sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'sslnegotiation', 'uselibpqcompat', 'ssl', 'host', 'port', 'options', 'application_name',
+    'fallback_application_name', 'client_encoding', 'statement_timeout', 'query_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout',
+  ])('may have the option %s', (option) => {
+    const url = `postgres://db/shop?${option}=1`;
+    expect(postgresUrl(url).href).toBe(url);
+  }); // prettier-ignore
 
   it('refuses options that the client would pass over', () => {
     expect(() => postgresUrl('postgres://db/shop?schema=public')).toThrow(
@@ -70,5 +90,12 @@ describe('a failed start', () => {
       expect(reported(cause, address)).toMatch(expected);
       expect(reported(cause, address)).not.toMatch(/secret|\n/);
     }
+  });
+
+  it('keeps its cause, and may be of a user that nobody named', () => {
+    const cause = { code: '28P01', message: 'no password' };
+    const error = new PostgresUnavailableError({ host: 'db', database: 'shop' }, cause);
+    expect(error.cause).toBe(cause);
+    expect(error.message).toMatch(/^PostgreSQL at postgres:\/\/db:5432\/shop refuses the user "" /);
   });
 });
