@@ -173,11 +173,11 @@ export class Solitude {
   }
 
   /**
-   * Resolves when nothing runs and nothing waits, or after so many milliseconds; meanwhile others
-   * may begin.
+   * Resolves when nothing runs, and so nothing waits, or after so many milliseconds; meanwhile
+   * others may begin.
    */
   async idle(milliseconds: number): Promise<void> {
-    if (this.running === 0 && this.waiting.length === 0) return;
+    if (this.running === 0) return;
     await new Promise<void>((resolve) => {
       const cancel = this.clock.after(milliseconds, () => (this.idlers.delete(idled), resolve()));
       const idled = () => (cancel(), resolve());
@@ -192,14 +192,12 @@ export class Solitude {
 
   /** Like `alone`; resolves to the function that ends it. */
   async enterAlone(): Promise<() => void> {
-    if (this.waiting.length > 0 || !this.hasRoom(true)) await this.turn(true);
-    else this.enter(true);
+    await this.begin(true);
     return () => this.leave(true);
   }
 
   private async run<T>(alone: boolean, work: () => Promise<T>): Promise<T> {
-    if (this.waiting.length > 0 || !this.hasRoom(alone)) await this.turn(alone);
-    else this.enter(alone);
+    await this.begin(alone);
     try {
       return await work();
     } finally {
@@ -207,12 +205,17 @@ export class Solitude {
     }
   }
 
+  private async begin(alone: boolean): Promise<void> {
+    if (this.waiting.length > 0 || !this.hasRoom(alone)) await this.turn(alone);
+    else this.enter(alone);
+  }
+
   private leave(alone: boolean): void {
     this.running--;
     if (alone) this.isAlone = false;
     while (this.waiting.length > 0 && this.hasRoom(this.waiting[0]!.alone))
       this.waiting.shift()!.go();
-    if (this.running === 0 && this.waiting.length === 0) this.wakeIdlers();
+    if (this.running === 0) this.wakeIdlers();
   }
 
   private wakeIdlers(): void {
