@@ -4,9 +4,10 @@ import { MemoryStore } from '@parley/memory';
 import { VirtualClock } from '@parley/testing';
 import { z } from 'zod';
 import type { Failure } from '../message/failure';
+import type { Envelope } from '../message/message';
 import type { Handler, HandlerOptions, RegisteredSubscription } from '../ports/subscription';
 import { InFlight } from '../in-flight';
-import { Solitude, UNFINISHED_AT_MOST } from './suspects';
+import { Solitude, SuspectHandling, UNFINISHED_AT_MOST } from './suspects';
 import type { Delivery, Outcome } from '../ports/delivery';
 import { pipelineOn } from './pipeline.fixture';
 
@@ -137,6 +138,7 @@ describe('a suspect', () => {
       holds: true,
       failure: {
         error: 'ProcessEndedError',
+        stack: '',
         tries: UNFINISHED_AT_MOST,
         instance: `chancery-${UNFINISHED_AT_MOST}`,
       },
@@ -261,6 +263,64 @@ describe('a suspect', () => {
   });
 });
 
+describe('the handling of a suspect', () => {
+  const id = randomUUID();
+  let reports: unknown[][];
+  beforeEach(() => (reports = []));
+  const log = (...report: unknown[]) => void reports.push(report);
+  const newHandling = (instance: string) =>
+    new SuspectHandling(
+      { suspects: store.suspects, instance, clock, log },
+      { subscription: { name: 'chancery' } as RegisteredSubscription },
+      { id, type: Seal.name } as Envelope,
+      UNFINISHED_AT_MOST,
+    );
+  const unfinished = () => store.suspects.unfinished('chancery', id);
+
+  it('counts once, and stays alone, however often it tries', async () => {
+    const { deliver } = processOf('chancery-1', { transaction: 'own', retry: { immediate: 1 } });
+    const steps: string[] = [];
+    const suspect = async () => {
+      steps.push('try');
+      if (steps.length > 1) return never();
+      void deliver(async () => void steps.push('later'));
+      throw new Error('not yet');
+    };
+    void deliver(suspect, { id, suspect: true });
+    await settled();
+    await settled();
+    expect(steps).toEqual(['try', 'try']);
+    expect(await unfinished()).toHaveLength(1);
+  });
+
+  it('that ends before it began leaves the former ones counted', async () => {
+    await store.suspects.begin('chancery', id, 'chancery-1');
+    await newHandling('chancery-2').end();
+    expect(await unfinished()).toMatchObject([{ instance: 'chancery-1' }]);
+  });
+
+  it('that was ended for a pause lets others run, and counts again when it goes on', async () => {
+    const solitude = new Solitude(clock);
+    const handling = newHandling('chancery-1');
+    await expect(handling.run(solitude, () => Promise.reject(new Error('no')))).rejects.toThrow();
+    await handling.end();
+    expect(await unfinished()).toEqual([]);
+    expect(await solitude.beside(async () => 'ran')).toBe('ran');
+    void handling.run(solitude, never);
+    await settled();
+    expect(await unfinished()).toHaveLength(1);
+  });
+
+  it('is a warning only when one of a process that ended was alone', async () => {
+    void newHandling('chancery-1').run(new Solitude(clock), never);
+    await settled();
+    expect(reports.splice(0)).toEqual([['info', expect.anything(), { messageId: id }]]);
+    void newHandling('chancery-2').run(new Solitude(clock), never);
+    await settled();
+    expect(reports.splice(0)).toEqual([['warn', expect.anything(), { messageId: id }]]);
+  });
+});
+
 describe('solitude', () => {
   it('does not wait for ever for what does not end', async () => {
     const solitude = new Solitude(clock);
@@ -273,6 +333,54 @@ describe('solitude', () => {
     await alone;
     await solitude.beside(async () => void steps.push('beside'));
     expect(steps).toEqual(['alone', 'beside']);
+  });
+
+  it('lasts although something ends meanwhile for which it did not wait', async () => {
+    const solitude = new Solitude(clock);
+    const steps: string[] = [];
+    let finish = () => {};
+    const slow = solitude.beside(() => new Promise<void>((resolve) => (finish = resolve)));
+    void solitude.alone(async () => (steps.push('alone'), never()));
+    await clock.advance(10_000);
+    finish();
+    await slow;
+    void solitude.beside(async () => void steps.push('beside'));
+    await settled();
+    expect(steps).toEqual(['alone']);
+  });
+
+  it('is for one at a time also beside something that does not end', async () => {
+    const solitude = new Solitude(clock);
+    const steps: string[] = [];
+    let finish = () => {};
+    void solitude.beside(never);
+    void solitude.alone(
+      () => new Promise<void>((resolve) => (steps.push('one'), (finish = resolve))),
+    );
+    void solitude.alone(async () => void steps.push('another'));
+    await clock.advance(15_000);
+    expect(steps).toEqual(['one']);
+    finish();
+    await clock.advance(5_000);
+    expect(steps).toEqual(['one', 'another']);
+  });
+
+  it('is preceded by what runs, but not for longer than it may take', async () => {
+    const solitude = new Solitude(clock);
+    const steps: string[] = [];
+    let finish = () => {};
+    void solitude.beside(() => new Promise<void>((resolve) => (finish = resolve)));
+    const other = solitude.beside(settled);
+    void solitude.idle(2_000).then(() => steps.push('idle'));
+    await other;
+    await clock.advance(1_999);
+    expect(steps).toEqual([]);
+    await clock.advance(1);
+    expect(steps).toEqual(['idle']);
+    void solitude.idle(2_000).then(() => steps.push('idle again'));
+    finish();
+    await settled();
+    expect(steps).toEqual(['idle', 'idle again']);
   });
 
   it('lets suspects and others take turns in the order in which they came', async () => {
