@@ -49,7 +49,7 @@ const MUTATED = {
     'circuit-breaker': [],
     'circuit-breakers': [],
     'failure-decision': [],
-    'open-message': DELIVERY,
+    'open-message': [],
     'lane-guard': DELIVERY,
     'handler-execution': DELIVERY,
     settlement: DELIVERY,
