@@ -108,6 +108,7 @@ function running(hasRoutes = false): void {
       registry as never,
       systemClock,
       new PayloadProcessor(undefined, undefined),
+      'orders',
     ),
     registry,
     setConcurrency: (name: string) => {

@@ -71,6 +71,7 @@ describe('the desk where people decide about dead letters', () => {
       service.get(Messaging).registry,
       harness.clock,
       service.get(Messaging).payloads,
+      'scales',
     );
   });
   afterEach(() => harness.close());

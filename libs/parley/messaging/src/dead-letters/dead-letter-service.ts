@@ -85,7 +85,7 @@ export class DeadLetterService {
     private readonly clock: Clock,
     private readonly bodies: PayloadProcessor,
     /** This service: messages that it sent may be among the letters, too. */
-    private readonly service?: string,
+    private readonly service: string,
   ) {}
 
   /** Letters as listed: without personal fields and secrets. */
@@ -281,14 +281,13 @@ export class DeadLetterService {
   /** Why no handler would receive it. */
   private hopeless(letter: DeadLetter, body: Buffer): string | undefined {
     const reader = this.readerOf(letter);
-    const verb = this.isOwn(letter) ? 'knows' : 'handles';
-    const handlerOf = () => {
-      if (!reader) throw new NoHandlerError(letter.subscription, letter.headers.type, verb);
-      return reader;
-    };
+    if (!reader) {
+      // A better explanation than the envelope's error.
+      const verb = this.isOwn(letter) ? 'knows' : 'handles';
+      return new NoHandlerError(letter.subscription, letter.headers.type, verb).message;
+    }
     try {
-      if (!reader) handlerOf(); // throws a better explanation than the envelope's error
-      openMessage({ headers: letter.headers, body }, handlerOf, this.clock.now());
+      openMessage({ headers: letter.headers, body }, () => reader, this.clock.now());
       return undefined;
     } catch (error) {
       if (!isRecoverable(error)) return (error as Error).message;
@@ -313,7 +312,7 @@ export class DeadLetterService {
 
   /** True when this service sent the message and could not publish it. */
   private isOwn({ subscription }: DeadLetter): boolean {
-    return this.service !== undefined && subscription === outboxSubscription(this.service);
+    return subscription === outboxSubscription(this.service);
   }
 
   private pause(milliseconds: number): Promise<void> {

@@ -39,6 +39,7 @@ describe('the letters of a person', () => {
       service.get(Messaging).registry,
       harness.clock,
       service.get(Messaging).payloads,
+      'hotel',
     );
 
   async function died(): Promise<{ readonly hotel: TestService; readonly id: string }> {

@@ -93,6 +93,7 @@ describe('a command that its owner does not handle', () => {
       messaging.registry,
       systemClock,
       messaging.payloads,
+      'janitor',
     ).find(id);
     expect(found!.preview).toMatchObject({
       expect: 'dead again',

@@ -134,6 +134,7 @@ describe('what was said under another version of its contract', () => {
       mill.get(Messaging).registry,
       harness.clock,
       mill.get(Messaging).payloads,
+      'mill',
     );
     const [letter] = await desk.letters.list();
     expect((await desk.find(letter!.id))!.preview).toMatchObject({

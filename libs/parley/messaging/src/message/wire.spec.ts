@@ -185,6 +185,7 @@ describe('dates, big integers and decimals', () => {
       service.get(Messaging).registry,
       harness.clock,
       service.get(Messaging).payloads,
+      'utility',
     );
     const [letter] = await deadLetters.list();
     const body = JSON.parse(String((await desk.find(letter!.id))!.letter.body)) as object;

@@ -58,6 +58,7 @@ const deskOf = (service: TestService) =>
     service.get(Messaging).registry,
     harness.clock,
     service.get(Messaging).payloads,
+    'theatre',
   );
 
 describe('secret fields', () => {

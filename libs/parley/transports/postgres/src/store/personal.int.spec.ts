@@ -193,6 +193,7 @@ describe('what was said of a person', () => {
       messaging.registry,
       clock,
       messaging.payloads,
+      'rawoffice',
     );
     expect(String((await desk.find(letter.id))!.letter.body)).not.toContain('Ada');
     await desk.edit(letter.id, Buffer.from(JSON.stringify({ ...ADA, name: 'Ada Lovelace-King' })), {
