@@ -7,6 +7,7 @@ import { DeadLetterService, EditRefusedError } from './dead-letter-service';
 import { Handles } from '../handlers/handles';
 import { Subscription } from '../handlers/handler-registry';
 import { UnrecoverableError } from '../message/failure';
+import type { Headers } from '../message/message';
 import { Messaging } from '../messaging';
 
 const Weigh = command(
@@ -16,7 +17,7 @@ const Weigh = command(
 );
 const Weighed = event(
   'scales.parcel-weighed',
-  z.object({ parcel: z.string(), grams: z.number() }),
+  z.object({ parcel: z.string(), grams: z.number(), note: z.string().nullish() }),
   { key: 'parcel' },
 );
 
@@ -81,6 +82,23 @@ describe('the desk where people decide about dead letters', () => {
     await harness.advance('2m');
   };
   const letters = () => desk.letters.list();
+  /** The letter of a message from elsewhere, which holds its lane. */
+  const received = async (body: string, change = (headers: Headers): Headers => headers) => {
+    await send('a', 500);
+    const [sent] = await letters();
+    await desk.letters.discard(sent!.id, by);
+    await service.store.lanes.deadLetter(
+      undefined,
+      {
+        ...sent!,
+        headers: change({ ...sent!.headers, id: randomUUID() }),
+        body: Buffer.from(body),
+      },
+      sent!.failure,
+      true,
+    );
+    return (await letters())[0]!;
+  };
   const by = { who: 'ada' };
   /** Runs paced work in virtual time. */
   const paced = async <T>(work: Promise<T>): Promise<T> => {
@@ -200,6 +218,11 @@ describe('the desk where people decide about dead letters', () => {
     ],
     ['what is no JSON', '{"parcel":', 'not JSON'],
     [
+      'a name that its contract does not have, beside one without a value',
+      '{"parcel":"a","grams":1,"note":null,"gramms":2}',
+      'has no gramms',
+    ],
+    [
       'another key: that would be another lane',
       '{"parcel":"b","grams":1}',
       "parcel is the message's lane and stays a",
@@ -235,25 +258,34 @@ describe('the desk where people decide about dead letters', () => {
   });
 
   it('keeps fields of a newer sender, which its contract does not have', async () => {
-    const { lanes } = service.store;
-    await send('a', 500);
-    const [sent] = await letters();
-    await desk.letters.discard(sent!.id, by);
     const newer = '{"parcel":"a","grams":500,"scale":{"room":7}}';
-    await lanes.deadLetter(
-      undefined,
-      {
-        ...sent!,
-        headers: { ...sent!.headers, id: randomUUID() },
-        body: Buffer.from(newer),
-      },
-      sent!.failure,
-      true,
-    );
-    const [letter] = await letters();
+    const letter = await received(newer);
     const edited = Buffer.from(newer.replace('500', '50'));
-    expect(await desk.edit(letter!.id, edited, by)).toBe('done');
+    expect(await desk.edit(letter.id, edited, by)).toBe('done');
     expect((await letters())[0]!.body).toEqual(edited);
+  });
+
+  it.each([
+    ['is no JSON', '{"parcel":"a","grams":'],
+    ['has no such values', '{"parcel":null}'],
+  ])('mends a body that %s', async (_, body) => {
+    const letter = await received(body);
+    const mended = Buffer.from('{"parcel":"a","grams":1,"note":null}');
+    expect(await desk.edit(letter.id, mended, { ...by, replay: true })).toBe('done');
+    await harness.settled();
+    expect(weighed).toEqual(['a:1']);
+  });
+
+  it('edits what another program sent without a lane', async () => {
+    const letter = await received(
+      '{"parcel":"a","grams":500}',
+      ({ partitionkey: _, ...headers }) => headers,
+    );
+    expect((await desk.find(letter.id))!.preview.lane).toBeUndefined();
+    const edited = Buffer.from('{"parcel":"b","grams":1}');
+    expect(await desk.edit(letter.id, edited, { ...by, replay: true })).toBe('done');
+    await harness.settled();
+    expect(weighed).toEqual(['b:1']);
   });
 
   it('knows which replays are hopeless', async () => {
@@ -311,6 +343,11 @@ describe('the desk where people decide about dead letters', () => {
     expect(await bury({ id: 'no uuid', type: Weighed.name })).toMatchObject({
       expect: 'dead again',
       why: expect.stringContaining('UUID'),
+    });
+    expect(await bury({ id: id.replace('3', '7') })).toMatchObject({
+      contract: '',
+      expect: 'dead again',
+      why: 'nothing in scales.book handles a message without type',
     });
     expect(await bury({ id, type: Weighed.name }, undefined, 'scales.closed')).toMatchObject({
       expect: 'dead again',
@@ -425,5 +462,14 @@ describe('the desk where people decide about dead letters', () => {
     ]);
     expect(await desk.letters.count()).toBe(2);
     expect(await desk.letters.audit()).toEqual([]);
+  });
+
+  it('leaves out of them a letter that somebody discards meanwhile', async () => {
+    await send('a', 500);
+    await send('b', 600);
+    const [first] = await letters();
+    const previews = desk.previews({});
+    await desk.letters.discard(first!.id, by);
+    expect(await previews).toMatchObject([{ lane: { key: 'b' } }]);
   });
 });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Controller } from '@nestjs/common';
 import { event, type Message } from '@parley/contract';
 import { Harness, type TestService } from '@parley/testing';
@@ -16,6 +17,23 @@ const Booked = event(
   },
 );
 
+/** Its version 1 said days, which are one more than nights, or nothing of them. */
+const Moved = event(
+  'hotel.guest-moved',
+  z.object({ bookingId: z.string(), guest: z.string(), nights: z.int() }),
+  {
+    key: 'bookingId',
+    personal: { subject: 'bookingId', fields: { guest: 'erased' } },
+    version: 2,
+    upcasts: {
+      1: ({ days = 0, ...rest }: { bookingId: string; guest: string; days?: number }) => ({
+        ...rest,
+        nights: days - 1,
+      }),
+    },
+  },
+);
+
 describe('the letters of a person', () => {
   let harness: Harness;
   let guests: string[];
@@ -30,6 +48,12 @@ describe('the letters of a person', () => {
     async ring({ guest, nights }: Message<typeof Booked>) {
       if (nights < 0) throw new Error(`${guest} cannot stay ${nights} nights`);
       guests.push(guest);
+    }
+
+    @Handles(Moved, { retry: { immediate: 0, delays: [] } })
+    async carry({ guest, nights }: Message<typeof Moved>) {
+      if (nights < 0) throw new Error(`${guest} cannot stay ${nights} nights`);
+      guests.push(`${guest} for ${nights}`);
     }
   }
 
@@ -53,11 +77,10 @@ describe('the letters of a person', () => {
 
   it('are shown without the person, kept encrypted, and edited so, with what was before', async () => {
     const { hotel, id } = await died();
-    expect(JSON.parse(String((await desk(hotel).find(id))!.letter.body))).toEqual({
-      bookingId: 'b-1',
-      guest: 'erased',
-      nights: -1,
-    });
+    const shown = [(await desk(hotel).find(id))!.letter, ...(await desk(hotel).list({}))];
+    expect(shown.map(({ body }) => JSON.parse(String(body)) as object)).toEqual(
+      Array(2).fill({ bookingId: 'b-1', guest: 'erased', nights: -1 }),
+    );
     await desk(hotel).edit(id, Buffer.from('{"bookingId":"b-1","guest":"Ada King","nights":2}'), {
       who: 'ann',
     });
@@ -117,6 +140,40 @@ describe('the letters of a person', () => {
     const [kept] = await lanes.deadLetters.list();
     expect(Object.keys(JSON.parse(String(kept!.body)) as object)).not.toContain('note');
     expect(String(kept!.body)).not.toContain('Ada');
+  });
+
+  it('are edited as the version that they were said under', async () => {
+    const { hotel, id } = await died();
+    const { lanes } = hotel.store;
+    const [letter] = await lanes.deadLetters.list();
+    await lanes.deadLetters.discard(id, { who: 'ann' });
+    const headers = { ...letter!.headers, type: Moved.name, contractversion: '1' };
+    const body = Buffer.from('{"bookingId":"b-1","guest":"Ada"}');
+    await lanes.deadLetter(undefined, { ...letter!, headers, body }, letter!.failure, true);
+    const [older] = await lanes.deadLetters.list();
+    const edited = Buffer.from('{"bookingId":"b-1","guest":"Ada King","days":3}');
+    expect(await desk(hotel).edit(older!.id, edited, { who: 'ann', replay: true })).toBe('done');
+    await harness.settled();
+    expect(guests).toEqual(['Ada King for 2']);
+  });
+
+  it('are shown without the person, and can be edited, also where nobody can decrypt them', async () => {
+    const { hotel, id } = await died();
+    const { lanes } = hotel.store;
+    const [letter] = await lanes.deadLetters.list();
+    await lanes.deadLetters.discard(id, { who: 'ann' });
+    const headers = { ...letter!.headers, id: randomUUID() }; // what was encrypted for another one
+    await lanes.deadLetter(undefined, { ...letter!, headers }, letter!.failure, true);
+    const [copied] = await lanes.deadLetters.list();
+    expect(JSON.parse(String((await desk(hotel).find(copied!.id))!.letter.body))).toEqual({
+      bookingId: 'b-1',
+      guest: 'erased',
+      nights: -1,
+    });
+    const edited = Buffer.from('{"bookingId":"b-1","guest":"Ada King","nights":2}');
+    expect(await desk(hotel).edit(copied!.id, edited, { who: 'ann', replay: true })).toBe('done');
+    await harness.settled();
+    expect(guests).toEqual(['Ada King']);
   });
 
   it('are shown without the person once that was erased, and cannot be given one again', async () => {
