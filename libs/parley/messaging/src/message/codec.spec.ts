@@ -108,6 +108,22 @@ describe('a payload', () => {
     expect(issues).toEqual([{ path: 'lines.1.quantity', message: expect.stringContaining('int') }]);
   });
 
+  it('is refused with the name of a field that may not be there, the first of them', () => {
+    const Strict = z.object({ lines: z.array(z.strictObject({ sku: z.string() })) });
+    const lines = [{ sku: 'a' }, { sku: 'b', color: 'red', size: 4 }];
+    expect(issuesOf(() => validate('depot.count', Strict, { lines }))).toEqual([
+      { path: 'lines.1.color', message: expect.stringContaining('color') },
+    ]);
+  });
+
+  it.each([
+    ['as it is', 'f'.repeat(200), 'f'.repeat(200)],
+    ['shortened', 'f'.repeat(201), `${'f'.repeat(200)}…`],
+  ])('is refused with a path of 200 characters at most: %s', (_, field, path) => {
+    const issues = issuesOf(() => validate('depot.count', z.record(z.string(), Line), { [field]: 1 })); // prettier-ignore
+    expect(issues).toEqual([{ path, message: expect.any(String) }]);
+  });
+
   it(`is refused with at most ${MAX_ISSUES} issues`, () => {
     const issues = issuesOf(() => validate('depot.count', z.array(Line), Array(100_000).fill({})));
     expect(issues).toHaveLength(MAX_ISSUES);
