@@ -83,7 +83,7 @@ const MUTATED = {
     'offset-tracker': [],
     checkpoints: [],
     'dead-letter-service': ['dead-letter-service', 'dead-letters/personal', 'outbox-relay'],
-    'payload-processor': ['claims', 'payload/personal', 'secret'],
+    'payload-processor': ['payload-processor', 'claims', 'payload/personal', 'secret'],
   },
   resilience: {
     deadline: [],
