@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { Issue } from './issue';
 import { inConversation } from './handler-context';
 import { Envelopes, readEnvelope } from './envelope';
-import { MAX_ENVELOPE_BYTES } from './envelope-limits';
+import { MAX_ENVELOPE_BYTES, refuseBeyondLimits } from './envelope-limits';
 import { Handles } from '../handlers/handles';
 import { headersOf } from './message';
 import { Messaging } from '../messaging';
@@ -81,6 +81,16 @@ describe('what a sender writes around a payload', () => {
     ],
   ])('is refused by name beyond it: %s', (_, run, issue) => {
     expect(run).toThrow(expect.objectContaining({ name: 'InvalidMessageError', issues: [issue] }));
+  });
+
+  it('takes 8,192 bytes at most, all of it together', () => {
+    const text = '\u0001'.repeat(600);
+    const envelope = { ...write(text), correlationid: text, producerbuild: '' };
+    const bytes = Buffer.byteLength(JSON.stringify(envelope));
+    const taking = (most: number) => () =>
+      refuseBeyondLimits(Weigh, { ...envelope, producerbuild: 'b'.repeat(most - bytes) });
+    expect(taking(8_192)).not.toThrow();
+    expect(taking(8_193)).toThrow('envelope takes 8193 bytes, more than 8192; shorten its key');
   });
 
   it.each([
