@@ -8,6 +8,8 @@ import { DeadLetterService } from '../dead-letters/dead-letter-service';
 import { Handles } from '../handlers/handles';
 import { Subscription } from '../handlers/handler-registry';
 import { Messaging } from '../messaging';
+import { SecretExpiredError } from '../ports/subject-keys';
+import { currentPayload } from './upcasting';
 
 /** The mill's contract before it weighed in grams, and in ounces before that. */
 const Sack = z.object({ sack: z.string(), grams: z.int(), mark: z.string().optional() });
@@ -116,6 +118,22 @@ describe('what was said under another version of its contract', () => {
       'mill.fill-sack was sent as version 1 by mill-0, but this build knows version 3, and its upcast failed: ',
     );
     expect(await failure()).toEqual([{ error: 'UnreadableVersionError', message, holds: false }]);
+  });
+
+  it('dies of its fields, not of its version, when that is the current one', async () => {
+    await sent(Fill, 3, { sack: 's', grams: 'many' });
+    const message = expect.stringMatching(/^mill.fill-sack: grams /);
+    expect(await failure()).toEqual([{ error: 'InvalidMessageError', message, holds: false }]);
+  });
+
+  it('dies of its expired secret, not of its version, where that is what it lacks', () => {
+    const expired = new SecretExpiredError(Stored.name, 'mark');
+    const received = { contractversion: '1', producerinstance: 'mill-0' };
+    const read = () =>
+      currentPayload(Stored, received, { sack: 's', grams: 1 }, () => {
+        throw expired;
+      });
+    expect(read).toThrow(expired);
   });
 
   it('dies when it is newer, and its lane waits for a build that knows it', async () => {
