@@ -126,11 +126,14 @@ describe('what was said under another version of its contract', () => {
     expect(await failure()).toEqual([{ error: 'InvalidMessageError', message, holds: false }]);
   });
 
-  it('dies of its expired secret, not of its version, where that is what it lacks', () => {
-    const expired = new SecretExpiredError(Stored.name, 'mark');
+  it.each<[string, Contract]>([
+    ['without an upcast', Stored],
+    ['with one', Filled],
+  ])('dies of its expired secret, not of its version: %s', (_, contract) => {
+    const expired = new SecretExpiredError(contract.name, 'mark');
     const received = { contractversion: '1', producerinstance: 'mill-0' };
     const read = () =>
-      currentPayload(Stored, received, { sack: 's', grams: 1 }, () => {
+      currentPayload(contract, received, { sack: 's', ounces: 1, grams: 1 }, () => {
         throw expired;
       });
     expect(read).toThrow(expired);

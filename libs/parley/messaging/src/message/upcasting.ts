@@ -1,4 +1,5 @@
 import type { Contract } from '@parley/contract';
+import { SecretExpiredError } from '../ports/subject-keys';
 import { InvalidMessageError, validate } from './codec';
 import { describeError, UnrecoverableError } from './failure';
 import type { Envelope } from './message';
@@ -26,7 +27,7 @@ const same: Decrypt = (payload) => payload;
  * accepted unchanged, if it fits: added optional fields need no upcast.
  * @param decrypt decrypts the fields at their current places: an upcast may move encrypted fields,
  * but cannot read them
- * @throws InvalidMessageError, NewerVersionError, UnreadableVersionError
+ * @throws InvalidMessageError, NewerVersionError, UnreadableVersionError, SecretExpiredError
  */
 export function currentPayload<In>(
   contract: Contract<Contract['kind'], In>,
@@ -55,6 +56,7 @@ function upcasted<In>(
   try {
     return validate(contract.name, contract.payload, upcast());
   } catch (error) {
+    if (error instanceof SecretExpiredError) throw error; // whatever its version
     throw new UnreadableVersionError(
       `${sentence(contract, received)}, and its upcast failed: ${describeError(error).message}`,
       { cause: error },
