@@ -55,6 +55,17 @@ describe('the position of a partition', () => {
     expect([tracker.finished, tracker.count]).toEqual([2, 1]);
   });
 
+  it('knows the bytes of the unfinished messages', () => {
+    const tracker = new (class extends OffsetTracker<number> {
+      readonly unfinishedBytes = () => this.bytes;
+    })(1);
+    tracker.begin(1, 10);
+    tracker.begin(2, 5);
+    expect(tracker.unfinishedBytes()).toBe(15);
+    for (const offset of [1, 1]) tracker.finish(offset);
+    expect(tracker.unfinishedBytes()).toBe(5);
+  });
+
   it('has moved until it is stored', () => {
     const tracker = new OffsetTracker(7);
     expect(tracker.hasMoved).toBe(false);
