@@ -135,4 +135,20 @@ describe('hearing broadcasts', () => {
     await closed;
     expect(numbers()).toEqual([1]);
   });
+
+  it('waits no longer than a second for one that does not give up', async () => {
+    jest.useFakeTimers();
+    try {
+      const { hearing } = listening(1);
+      hearing.receive(received(1));
+      const closed = jest.fn();
+      void hearing.close().then(closed);
+      await jest.advanceTimersByTimeAsync(999);
+      expect(closed).not.toHaveBeenCalled();
+      await jest.advanceTimersByTimeAsync(1);
+      expect(closed).toHaveBeenCalled();
+    } finally {
+      jest.useRealTimers();
+    }
+  });
 });
