@@ -1,7 +1,7 @@
 import type { Headers } from '../message/message';
 import type { TransportContext } from '../ports/transport';
 import type { Deliver } from '../ports/delivery';
-import { withTimeout } from '../timeout';
+import { settledWithin } from '../timeout';
 import type { RegisteredSubscription } from '../ports/subscription';
 
 /** Broadcasts that wait for a handler. Further ones are missed. */
@@ -76,11 +76,7 @@ export class BroadcastConsumer {
   async close(): Promise<void> {
     this.stop();
     this.end.abort(new Error('the drain ran out of time'));
-    await withTimeout(
-      DRAIN_TIMEOUT_MS,
-      Promise.allSettled(this.handling),
-      () => new Error('still under way'),
-    ).catch(() => undefined);
+    await settledWithin(DRAIN_TIMEOUT_MS, Promise.allSettled(this.handling));
   }
 
   private hasRoomFor(received: Waiting): boolean {
