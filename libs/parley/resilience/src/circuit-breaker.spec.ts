@@ -7,6 +7,7 @@ let changes: string[];
 
 beforeEach(() => {
   clock = new MovedClock();
+  clock.forward(3_600_000);
   changes = [];
   breaker = new CircuitBreaker(clock, {}, (state) => changes.push(state));
 });
@@ -42,6 +43,10 @@ describe('a circuit breaker', () => {
   });
 
   it('stays closed when half of the requests made together fail at once', () => {
+    for (let earlier = 0; earlier < 3; earlier++) {
+      succeeding(1);
+      clock.forward(200);
+    }
     const permits = Array.from({ length: 100 }, () => breaker.acquire()!);
     for (const permit of permits.slice(0, 50)) breaker.report(permit, 'failure');
     expect(breaker.state).toBe('closed');
@@ -82,6 +87,29 @@ describe('a circuit breaker', () => {
     succeeding(1);
     failing(18);
     expect(breaker.state).toBe('closed');
+  });
+
+  it('forgets them also while a request of their time is under way', () => {
+    const slow = breaker.acquire()!;
+    failing(18);
+    clock.forward(31_000);
+    failing(1);
+    expect(breaker.state).toBe('closed');
+    breaker.report(slow, 'success');
+  });
+
+  it('remembers nothing of the requests before its window', () => {
+    const size = () => JSON.stringify(breaker).length;
+    const tenths = (count: number) => {
+      for (let tenth = 0; tenth < count; tenth++) {
+        succeeding(2);
+        clock.forward(100);
+      }
+    };
+    tenths(300);
+    const ofOneWindow = size();
+    tenths(900);
+    expect(size()).toBeLessThan(1.1 * ofOneWindow);
   });
 
   it('does not count what says nothing about the target', () => {
