@@ -35,6 +35,16 @@ describe('a retry budget', () => {
     }
   });
 
+  it('allows a caller of few requests no more a second than it says', () => {
+    const budget = new RetryBudget(clock, { initial: 0, perSecond: 0.5 });
+    const left = [1, 2].map(() => {
+      clock.forward(1_000);
+      budget.request();
+      return budget.left;
+    });
+    expect(left).toEqual([0, 1]);
+  });
+
   it('has 10 for a new target, and saves 100 at most', () => {
     const budget = new RetryBudget(clock);
     expect(budget.left).toBe(10);
