@@ -48,8 +48,23 @@ describe('a timer', () => {
   });
 });
 
-it('aborts a signal after a short span, too', async () => {
-  const signal = abortAfter(5);
+it.each([5, -5])('aborts a signal after a short span, too: %d ms', async (milliseconds) => {
+  const later = abortAfter(60_000);
+  const signal = abortAfter(milliseconds);
   await new Promise((resolve) => signal.addEventListener('abort', resolve));
   expect(signal.reason).toMatchObject({ name: 'TimeoutError' });
+  expect(later.aborted).toBe(false);
+});
+
+it('keeps the process alive for a timer, unless told otherwise, and never for a signal', () => {
+  const timers = () =>
+    process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
+  const others = timers();
+  const cancel = startTimer(DAY, () => {});
+  expect(timers()).toBe(others + 1);
+  cancel();
+  const cancelSecond = startTimer(DAY, () => {}, { ref: false });
+  for (const span of [DAY, 30 * DAY]) abortAfter(span);
+  expect(timers()).toBe(others);
+  cancelSecond();
 });
