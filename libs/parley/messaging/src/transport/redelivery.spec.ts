@@ -56,7 +56,9 @@ describe('a message of a log', () => {
     const logged: string[] = [];
     const place = {
       deliver: async () => ({ kind }) as Outcome,
-      context: { log: (_level: string, message: string) => void logged.push(message) },
+      context: {
+        log: (level: string, message: string) => void logged.push(`${level} ${message}`),
+      },
     };
     const delivery: Delivery = {
       subscription: { name: 'orders', ...subscription } as RegisteredSubscription,
@@ -74,18 +76,23 @@ describe('a message of a log', () => {
     expect(await deliver('return', { kind: 'event' })).toEqual({ isSettled: false, logged: [] });
   });
 
+  it('is neither delayed nor kept as a dead letter by its technology', () => {
+    expect(IN_PLACE).toEqual({ retry: false, dead: false });
+  });
+
   it('comes again, with an error in the log, after an outcome that no log supports', async () => {
     const { isSettled, logged } = await deliver('dead', { kind: 'event' });
     expect(isSettled).toBe(false);
     expect(logged).toEqual([
-      'orders: orders.placed came back as "dead", which Kafka does not support; it is delivered again',
+      'error orders: orders.placed came back as "dead", which Kafka does not support; it is delivered again',
     ]);
   });
 
   it.each([{ kind: 'broadcast' }, { kind: 'event', live: true }] as const)(
-    'is not kept when it fails, if it is of %o',
+    'is not kept when it fails, and comes again when it was returned, if it is of %o',
     async (subscription) => {
       expect(await deliver('dead', subscription)).toEqual({ isSettled: true, logged: [] });
+      expect(await deliver('return', subscription)).toEqual({ isSettled: false, logged: [] });
     },
   );
 });
