@@ -18,11 +18,13 @@ describe('what is in flight', () => {
       .track(() => first.opened.then(() => Promise.reject(new Error('no luck'))))
       .catch((error: Error) => error.message);
     const succeeding = inFlight.track(() => second.opened);
-    const drained = inFlight.drained(60_000);
+    let isDrained = false;
+    const drained = inFlight.drained(60_000).finally(() => (isDrained = true));
     expect(inFlight.size).toBe(2);
     first.open();
     expect(await failing).toBe('no luck');
-    expect(inFlight.size).toBe(1);
+    await new Promise(setImmediate);
+    expect([inFlight.size, isDrained]).toEqual([1, false]);
     second.open();
     expect(await drained).toBe(true);
     await succeeding;
@@ -48,6 +50,20 @@ describe('what is in flight', () => {
     expect(await inFlight.drained(1)).toBe(false);
     expect(await work).toBe('the service is stopping');
     expect(await inFlight.drained(0)).toBe(true);
+  });
+
+  it('leaves no timer behind when it is drained in time: the process may end', async () => {
+    const timers = () =>
+      process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
+    const others = timers();
+    const inFlight = new InFlight();
+    const { open, opened } = gate();
+    void inFlight.track(() => opened);
+    const drained = inFlight.drained(60_000);
+    expect(timers()).toBe(others + 1);
+    open();
+    expect(await drained).toBe(true);
+    expect(timers()).toBe(others);
   });
 
   it('may be waited for twice', async () => {
