@@ -21,6 +21,12 @@ describe('a fail point', () => {
     ).toEqual(['relay.published']);
   });
 
+  it('may be any pass', () => {
+    const points = Array.from({ length: 12 }, (): Failpoint => 'relay.read');
+    expect(passing('relay.read:12', ...points.slice(1))).toEqual([]);
+    expect(passing('relay.read:12', ...points)).toEqual(['relay.read']);
+  });
+
   it('is the first pass when none is named, and one of several', () => {
     expect(passing('relay.read, inbox.recorded:2', 'inbox.recorded', 'inbox.recorded')).toEqual([
       'inbox.recorded',
@@ -28,10 +34,14 @@ describe('a fail point', () => {
     expect(passing('relay.read, inbox.recorded:2', 'relay.read')).toEqual(['relay.read']);
   });
 
-  it.each(['relay.publish', 'relay.published:0', 'relay.published:x', ''])(
-    'that is "%s" is refused',
-    (spec) => {
-      expect(() => passing(spec)).toThrow(UnknownFailpointError);
-    },
-  );
+  it.each([
+    'relay.publish',
+    'relay.published:0',
+    'relay.published:x',
+    'relay.published:-1',
+    'relay.published:1x',
+    '',
+  ])('that is "%s" is refused', (spec) => {
+    expect(() => passing(spec)).toThrow(UnknownFailpointError);
+  });
 });
