@@ -1,4 +1,5 @@
 import {
+  bugDetails,
   bugIn,
   effectAfter,
   hadEffect,
@@ -6,6 +7,7 @@ import {
   notingEffects,
   OutageError,
   outageIn,
+  outageReadersOf,
 } from './outage';
 
 class AwayError extends OutageError {
@@ -34,6 +36,14 @@ describe('an outage', () => {
   it('is none when no reader knows the error', () => {
     expect(outageIn(new Error('no'), [() => undefined])).toBeUndefined();
     expect(outageIn(new Error('no'), [])).toBeUndefined();
+  });
+
+  it('is read by the store and the technologies that can', () => {
+    const [one, other] = [() => away, () => silent];
+    expect(outageReadersOf([{ outage: one }, {}, undefined, { outage: other }])).toEqual([
+      one,
+      other,
+    ]);
   });
 
   it('leaves it open what took effect, once something of the request did', () => {
@@ -76,8 +86,16 @@ describe('a mistake in code', () => {
     new RangeError('Maximum call stack size exceeded'),
     new ReferenceError('x is not defined'),
     withCode(new TypeError('The "port" argument must be of type number'), 'ERR_INVALID_ARG_TYPE'),
+    withCode(new TypeError('Value of "this" must be of type URL'), 'ERR_INVALID_THIS'),
   ])('is told as what it is: %s', (error) => {
     expect(bugIn(error)).toBe(error);
+  });
+
+  it('is logged with its stack, an outage without', () => {
+    expect(bugDetails(new Error('failed', { cause: undefinedRead }))).toEqual({
+      error: undefinedRead,
+    });
+    expect(bugDetails(new Error('connect ECONNREFUSED'))).toBeUndefined();
   });
 
   it('is found where a client library wrapped it', () => {
