@@ -15,6 +15,18 @@ describe('batches', () => {
     expect(requests).toEqual([[1, 2, 3], [4]]);
   });
 
+  it('are never empty, and of one turn', async () => {
+    const requests: number[][] = [];
+    const batches = new RequestBatcher<number>(
+      async (entries) => (requests.push([...entries]), TAKEN),
+      { most: 3 },
+    );
+    await Promise.all([1, 2].map((n) => batches.add(n)));
+    await batches.add(3);
+    await new Promise(setImmediate);
+    expect(requests).toEqual([[1, 2], [3]]);
+  });
+
   it('have no more bytes than allowed, if several are in one', async () => {
     const requests: number[][] = [];
     const batches = new RequestBatcher<number>(
@@ -25,8 +37,8 @@ describe('batches', () => {
         sizeOf: (n) => n,
       },
     );
-    await Promise.all([6, 4, 1, 12, 3].map((n) => batches.add(n)));
-    expect(requests).toEqual([[6, 4], [1], [12], [3]]);
+    await Promise.all([12, 6, 4, 1, 12, 3].map((n) => batches.add(n)));
+    expect(requests).toEqual([[12], [6, 4], [1], [12], [3]]);
   });
 
   it('tell each what became of it', async () => {
