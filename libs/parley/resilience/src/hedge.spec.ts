@@ -68,6 +68,7 @@ describe('a hedged request', () => {
     await jest.advanceTimersByTimeAsync(1_000);
     requests.made[0]!.resolve('first');
     expect(await answer).toBe('first');
+    expect(requests.made[1]!.signal.aborted).toBe(true);
 
     const other = begin();
     await jest.advanceTimersByTimeAsync(50);
