@@ -17,7 +17,7 @@ after(() => fs.rmSync(folder, { recursive: true }));
 /**
  * The tests of a spec as Stryker gets them, in a process that has no other runner of tests.
  * @param {string} spec
- * @returns {{ status: string, tests: { name: string, status: number }[] }}
+ * @returns {{ status: string, reason?: string, tests: { name: string, status: number }[] }}
  */
 function dryRun(spec) {
   const file = path.join(folder, 'some.spec.ts');
@@ -25,10 +25,14 @@ function dryRun(spec) {
   const script = `
     const { SpecRunner } = await import('./tools/test/spec-runner.mjs');
     const ran = await new SpecRunner({ specs: [${JSON.stringify(file)}] }).dryRun();
-    console.log(JSON.stringify(ran));
-    process.exit();`;
+    // As messages of Stryker come.
+    process.nextTick(() => {
+      console.log(JSON.stringify(ran));
+      process.exit();
+    });`;
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
     encoding: 'utf8',
+    timeout: 60_000,
   });
   assert.match(stdout, /^\{/, stderr);
   return JSON.parse(stdout);
@@ -48,4 +52,14 @@ it('a red test keeps Stryker from breaking anything: it would count as noticing 
       ['skipped', 'Skipped'],
     ],
   );
+});
+
+it('a test that waits in vain ends, and its process hears Stryker although the test replaced timers', () => {
+  const { status, reason } = dryRun(`
+    it('waits', () => {
+      jest.useFakeTimers();
+      return new Promise(() => {});
+    });`);
+  assert.equal(status, 'timeout');
+  assert.match(reason ?? '', /waits$/);
 });
