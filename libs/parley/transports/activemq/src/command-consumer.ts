@@ -5,7 +5,7 @@ import {
   type ConsumerHealth,
   ConsumerServer,
   type TransportContext,
-  withTimeout,
+  settledWithin,
 } from '@parley/messaging/transport';
 import type { Connection } from 'rhea';
 import { type Address, startFailure } from './address';
@@ -177,7 +177,7 @@ export class CommandConsumer extends ConsumerServer<'command'> {
 
   private async ended(bound: number): Promise<void> {
     const all = Promise.all(this.inlets.map((inlet) => inlet.stop()));
-    await withTimeout(bound, all, () => new Error('still under way')).catch(() => undefined);
+    await settledWithin(bound, all);
   }
 
   private lost(why: Error): void {

@@ -3,7 +3,7 @@ import {
   type Deliver,
   type HandlerRegistry,
   type TransportContext,
-  withTimeout,
+  settledWithin,
 } from '@parley/messaging/transport';
 import type { Channel, ChannelModel, ConfirmChannel, ConsumeMessage } from 'amqplib';
 import type { Address } from './address';
@@ -199,7 +199,7 @@ export class CommandConsumer extends RabbitServer {
       this.consumers?.queue.ended(),
       this.consumers?.lanes.stop(),
     ]);
-    await withTimeout(bound, all, () => new Error('still under way')).catch(() => undefined);
+    await settledWithin(bound, all);
   }
 
   private rebalanceLater(connection: ChannelModel, channel: Channel): void {

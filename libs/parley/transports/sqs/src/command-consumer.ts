@@ -8,6 +8,7 @@ import {
   ConsumerServer,
   KeyedExecutor,
   type TransportContext,
+  settledWithin,
   withTimeout,
   type RegisteredSubscription,
 } from '@parley/messaging/transport';
@@ -143,6 +144,6 @@ export class CommandConsumer extends ConsumerServer {
 
   private async ended(bound: number): Promise<void> {
     const all = Promise.all(this.consumers.map((consumer) => consumer.ended()));
-    await withTimeout(bound, all, () => new Error('still under way')).catch(() => undefined);
+    await settledWithin(bound, all);
   }
 }
