@@ -9,7 +9,7 @@ import {
 } from '../message/failure';
 import type { Delivery } from '../ports/delivery';
 import type { Handling } from '../ports/observer';
-import { outageIn } from '../ports/outage';
+import { outageIn, outageReadersOf } from '../ports/outage';
 import type { Store } from '../ports/store';
 import type { TransportContext } from '../ports/transport';
 import type { Tx } from '../ports/tx';
@@ -126,7 +126,7 @@ export class FailedMessageStore {
   /** While the store is away every failed message is given back: logs it once in a while. */
   private logNotKept(delivery: Delivery, error: unknown): void {
     const { name } = delivery.subscription;
-    const outage = outageIn(error, this.store?.outage ? [this.store.outage] : []);
+    const outage = outageIn(error, outageReadersOf([this.store]));
     if (!outage)
       return this.process.log(
         'error',
