@@ -33,7 +33,7 @@ const loader = /** @type {Loader} */ (/** @type {unknown} */ (Module));
  */
 const MOST_TURNS = 120;
 const TURN_MS = 25;
-/** Longer than any test: turns end it. */
+/** Longer than any test: turns end it, and no limit of its own, which a busy machine exceeds. */
 const NEVER_MS = 2 ** 31 - 1;
 /** Rejections of a test that has failed come now, not during the next mutant. */
 const AFTERMATH_MS = 20;
@@ -197,7 +197,7 @@ export class SpecRunner {
     /** @param {unknown} error */
     const fail = (error) => this.#running?.errors.push(error);
     process.on('unhandledRejection', fail).on('uncaughtException', fail);
-    circus.getState().testTimeout = NEVER_MS;
+    circus.getState().testTimeout = NEVER_MS; // of hooks
     circus.addEventHandler((event) => this.#notice(event));
     this.#tests = this.#testsIn(circus.getState().rootDescribeBlock);
     return this.#tests;
@@ -221,7 +221,8 @@ export class SpecRunner {
     const circus = /** @type {Circus} */ (this.#circus);
     const wanted = new Set(chosen.map(({ test }) => test));
     for (const { test, mode } of this.#tests) {
-      Object.assign(test, { errors: [], status: null, mode: wanted.has(test) ? mode : 'skip' });
+      const asked = wanted.has(test) ? mode : 'skip';
+      Object.assign(test, { errors: [], status: null, mode: asked, timeout: NEVER_MS });
       test.unhandledRejectionErrorByPromise.clear();
     }
     this.#skipIdle(circus.getState().rootDescribeBlock);

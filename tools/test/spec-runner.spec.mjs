@@ -63,3 +63,12 @@ it('a test that waits in vain ends, and its process hears Stryker although the t
   assert.equal(status, 'timeout');
   assert.match(reason ?? '', /waits$/);
 });
+
+it('a slow test is green: a busy machine exceeds the time that it allows itself', () => {
+  const { tests } = dryRun(`
+    it('slow', () => new Promise((resolve) => setTimeout(resolve, 50)), 1);`);
+  assert.deepEqual(
+    tests.map(({ status }) => STATUS[status]),
+    ['Success'],
+  );
+});
