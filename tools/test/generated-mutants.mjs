@@ -28,6 +28,7 @@ const DELIVERY = [
   'claims',
   'payload/personal',
   'pipeline-pause',
+  'handler-runs',
 ];
 
 /** Specs of the relay, each of which passes all of its files. */

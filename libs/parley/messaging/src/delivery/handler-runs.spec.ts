@@ -19,12 +19,12 @@ import { Transactions } from '../sending/transactions';
 
 const Job = z.object({ job: z.string() });
 type Job = z.infer<typeof Job>;
-const Forge = command('smithy.forge-part', Job, { key: 'job' });
-const Paint = command('smithy.paint-part', Job);
-const Polish = command('smithy.polish-part', Job);
-const Forged = event('smithy.part-forged', Job, { key: 'job' });
-const Rang = broadcast('smithy.bell-rang', Job);
-const Ask = call('smithy.ask-price', { request: Job, reply: Job, deadline: '2s' });
+const Forge = command('foundry.forge-part', Job, { key: 'job' });
+const Paint = command('foundry.paint-part', Job);
+const Polish = command('foundry.polish-part', Job);
+const Forged = event('foundry.part-forged', Job, { key: 'job' });
+const Rang = broadcast('foundry.bell-rang', Job);
+const Ask = call('foundry.ask-price', { request: Job, reply: Job, deadline: '2s' });
 
 /** Hangs in the handling of messages of that name, until the test lets it go on. */
 class Smithy {
@@ -139,7 +139,7 @@ beforeEach(async () => {
       ),
   });
   smithy = new Smithy();
-  service = await harness.start('smithy', {
+  service = await harness.start('foundry', {
     controllers: [SmithController, LedgerController],
     providers: [{ provide: Smithy, useValue: smithy }],
   });
@@ -159,7 +159,7 @@ describe('a handler that never settles', () => {
     await harness.advance(1);
     expect(warnings).toEqual([
       expect.stringMatching(
-        /^smithy\.forge-part [-0-9a-f]{36} in smithy: SmithController\.forge did not end within its timeout of 30000 ms plus 5000 ms; what it still does has no effect$/,
+        /^foundry\.forge-part [-0-9a-f]{36} in foundry: SmithController\.forge did not end within its timeout of 30000 ms plus 5000 ms; what it still does has no effect$/,
       ),
     ]);
     await harness.advance('3m');
@@ -241,8 +241,8 @@ describe('a handler that never settles', () => {
     expect(overdue).toEqual([
       {
         kind: 'command',
-        contract: 'smithy.paint-part',
-        subscription: 'smithy',
+        contract: 'foundry.paint-part',
+        subscription: 'foundry',
         id: expect.any(String),
         handler: 'SmithController.paint',
         age: 11_000,
@@ -252,7 +252,7 @@ describe('a handler that never settles', () => {
     const commands = intakes.find(({ kind }) => kind === 'command')!;
     expect([commands.state, commands.reason]).toEqual([
       'consuming',
-      `1 over their timeout and still running, the oldest for 11 s: smithy.paint-part ${overdue![0]!.id}`,
+      `1 over their timeout and still running, the oldest for 11 s: foundry.paint-part ${overdue![0]!.id}`,
     ]);
     await harness.advance('5s');
     expect((await health()).overdue).toEqual([{ ...overdue![0]!, age: 16_000, ended: true }]);
@@ -274,7 +274,7 @@ describe('a call that never settles', () => {
     expect(smithy.effects).toEqual([]);
     smithy.hangs = [];
     expect(await harness.call(Ask, part('b'))).toEqual(part('b'));
-    expect(warnings).toEqual([expect.stringContaining('smithy.ask-price')]);
+    expect(warnings).toEqual([expect.stringContaining('foundry.ask-price')]);
   });
 });
 
