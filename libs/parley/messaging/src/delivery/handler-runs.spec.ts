@@ -316,15 +316,19 @@ describe('the bound', () => {
   it('is told of in the conversation of the handler that was ended, not of the one that ended before', async () => {
     const reported: unknown[] = [];
     runs = new HandlerRuns(clock, () => reported.push(currentConversation()?.messageId), 1_000);
+    const inThatOf = (messageId: string, work: () => Promise<unknown>) =>
+      inConversation({ correlationId: messageId, traceparent: '', messageId }, work);
     const begin = (messageId: string) =>
-      inConversation({ correlationId: messageId, traceparent: '', messageId }, () =>
+      inThatOf(messageId, () =>
         runs.bounded({ ...facts(1_000), id: messageId }, never).catch(() => undefined),
       );
     void begin('first');
     await clock.advance(10);
     void begin('second');
-    await clock.advance(3_000);
-    expect(reported).toEqual(['first', 'second']);
+    await clock.advance(10);
+    void runs.bounded(facts(1_000), never).catch(() => undefined); // in no conversation
+    await inThatOf('the one of the timer', () => clock.advance(3_000));
+    expect(reported).toEqual(['first', 'second', undefined]);
   });
 
   it('does not move with the time of day, and is put off while nothing can run', async () => {

@@ -112,10 +112,9 @@ export class HandlerRun implements Ending {
     };
   }
 
-  /** Runs `work` in the conversation of this run instead of the caller's. */
+  /** Runs `work` in the conversation of this run, if any, instead of the caller's. */
   inItsConversation(work: () => void): void {
-    if (this.conversation) inConversation(this.conversation, work);
-    else work();
+    inConversation(this.conversation, work);
   }
 
   /** @throws the reason for which the run was ended */

@@ -68,7 +68,7 @@ export interface Conversation {
   readonly priority?: 'batch';
 }
 
-const conversations = new AsyncLocalStorage<Conversation>();
+const conversations = new AsyncLocalStorage<Conversation | undefined>();
 
 /** The conversation of the current code, if any: logs and outgoing messages carry its ids. */
 export const currentConversation = (): Conversation | undefined => conversations.getStore();
@@ -84,5 +84,6 @@ export function withoutCaller<T>(run: () => T): T {
     : run();
 }
 
-export const inConversation = <T>(conversation: Conversation, run: () => T): T =>
+/** Runs work in this conversation, or in none, whatever the conversation of the caller is. */
+export const inConversation = <T>(conversation: Conversation | undefined, run: () => T): T =>
   conversations.run(conversation, run);
