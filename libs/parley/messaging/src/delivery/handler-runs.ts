@@ -204,7 +204,7 @@ export class HandlerRuns {
   private settled(run: HandlerRun): void {
     run.settled();
     this.running.delete(run);
-    if (run.ended) this.lost.delete(run);
+    this.lost.delete(run);
   }
 
   private readonly lookBy = (bound: number): void => {
