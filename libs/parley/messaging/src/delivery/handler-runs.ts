@@ -263,7 +263,7 @@ function overdueOf({ facts, age, ended }: HandlerRun): Overdue {
   return {
     kind,
     contract,
-    ...(subscription !== undefined && { subscription }),
+    subscription,
     id,
     handler: what,
     age: Math.round(age),
