@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { event } from '@parley/contract';
 import { MemoryStore, type MemoryTx } from '@parley/memory';
 import { VirtualClock } from '@parley/testing';
+import { Observable, type Subscriber } from 'rxjs';
 import { z } from 'zod';
 import type { HandlerContext } from '../message/handler-context';
 import {
@@ -10,10 +11,15 @@ import {
   IdConflictError,
   LaneParkedError,
   LeaseLostError,
+  UnrecoverableError,
 } from '../message/failure';
+import type { Headers } from '../message/message';
 import type { Handler, HandlerOptions, RegisteredSubscription } from '../ports/subscription';
 import { OutageError } from '../ports/outage';
 import type { Delivery } from '../ports/delivery';
+import { CircuitBreakers } from './circuit-breakers';
+import { HandlerRuns } from './handler-runs';
+import type { Pipeline } from './pipeline';
 import { pipelineOn } from './pipeline.fixture';
 
 const Sealed = event('chancery.letter-sealed', z.object({ letter: z.string() }), { key: 'letter' });
@@ -34,14 +40,29 @@ class StoreAway extends OutageError {
 let store: MemoryStore;
 let clock: VirtualClock;
 let complaints: string[];
+let warnings: string[];
+let pipeline: Pipeline;
 
 beforeEach(() => {
   clock = new VirtualClock();
   store = new MemoryStore(clock);
-  complaints = [];
+  [complaints, warnings] = [[], []];
+  const lines: Record<string, string[]> = { error: complaints, warn: warnings };
+  const log = (level: string, message: string) => void lines[level]?.push(message);
+  pipeline = pipelineOn({ store, clock, instance: 'chancery-1', log });
 });
 
-type Run = (context: HandlerContext<MemoryTx>) => Promise<unknown>;
+const handlers = new Map<string, Handler>();
+const subscription: RegisteredSubscription = {
+  kind: 'event',
+  name: 'chancery.book',
+  from: 'beginning',
+  live: false,
+  concurrency: 1,
+  handlers,
+};
+
+type Run = (context: HandlerContext<MemoryTx>) => unknown;
 
 /**
  * A delivery of a technology that lives in the service's database, and so acknowledges within the
@@ -51,28 +72,15 @@ function deliver(
   run: Run,
   settle: Delivery['acknowledgeInTransaction'],
   options: HandlerOptions = {},
+  headers: Headers = { id: randomUUID(), type: Sealed.name, partitionkey: 'l-1' },
 ) {
-  const pipeline = pipelineOn({
-    store,
-    clock,
-    instance: 'chancery-1',
-    log: (level, message) => void (level === 'error' && complaints.push(message)),
-  });
   const handler: Handler = {
     contract: Sealed,
     options,
     name: 'Clerk.sealed',
     run: ((_: unknown, context: HandlerContext<MemoryTx>) => run(context)) as never,
   };
-  const subscription: RegisteredSubscription = {
-    kind: 'event',
-    name: 'chancery.book',
-    from: 'beginning',
-    live: false,
-    concurrency: 1,
-    handlers: new Map([[Sealed.name, handler]]),
-  };
-  const headers = { id: randomUUID(), type: Sealed.name, partitionkey: 'l-1' };
+  handlers.set(Sealed.name, handler); // looked up at once
   const supports = { retry: false, dead: false };
   return pipeline.deliver({
     subscription,
@@ -97,7 +105,8 @@ const parkOne = () =>
     { after: 60_000, failure },
   );
 const parkedOnes = () => [...store.lanes['table'].rows()].length;
-const inOrder: NonNullable<Delivery['acknowledgeInTransaction']> = async (_, order) => {
+type Settle = NonNullable<Delivery['acknowledgeInTransaction']>;
+const inOrder: Settle = async (_, order) => {
   if (order?.inOrder) throw new LaneParkedError('an earlier one is parked');
 };
 const fails: Run = () => Promise.reject(new Error('no such letter'));
@@ -111,6 +120,33 @@ describe('an acknowledgement within the transaction', () => {
       async () => void steps.push('settled'),
     );
     expect([outcome, steps]).toEqual([{ kind: 'done', settled: true }, ['handled', 'settled']]);
+  });
+
+  it.each([[], ['sealed', 'sent']])(
+    'waits for the end of what a handler returns as an Observable: %s %s',
+    async (...values) => {
+      const steps: string[] = [];
+      const end = (subscriber: Subscriber<string>) => {
+        for (const value of values) subscriber.next(value);
+        steps.push('handled');
+        subscriber.complete();
+      };
+      const outcome = await deliver(
+        () => new Observable<string>((subscriber) => void setImmediate(end, subscriber)),
+        async () => void steps.push('settled'),
+      );
+      expect([outcome, steps]).toEqual([{ kind: 'done', settled: true }, ['handled', 'settled']]);
+    },
+  );
+
+  it('is of the transaction that the handler gets, and of no other when it asks for one', async () => {
+    const used: unknown[] = [];
+    await deliver(
+      ({ tx, transaction }) => transaction(async (own) => used.push(tx, own)),
+      async (tx) => void used.push(tx),
+    );
+    expect(new Set(used).size).toBe(1);
+    expect(used).toHaveLength(3);
   });
 
   it('that finds another message under its id makes it a dead letter for which its lane does not wait', async () => {
@@ -187,6 +223,44 @@ describe('an acknowledgement within the transaction', () => {
     expect(settled.at(-1)).toBe(false);
   });
 
+  it.each<[string, Run]>([
+    ['opens', ({ transaction }) => transaction(async () => undefined)],
+    ['never opens', succeeds],
+  ])('happens once with a transaction of its own, which the handler %s', async (_, run) => {
+    let times = 0;
+    const outcome = await deliver(run, async () => void times++, { transaction: 'own' });
+    expect([outcome, times]).toEqual([{ kind: 'done', settled: true }, 1]);
+  });
+
+  it('that finds a failing message handled elsewhere when it is to be kept makes it a duplicate', async () => {
+    const handledMeanwhile: Settle = async (_, order) => {
+      if (!order) throw new AlreadyHandledError('seen');
+    };
+    expect(await deliver(fails, handledMeanwhile)).toEqual({ kind: 'done', settled: false });
+    expect(parkedOnes()).toBe(0);
+  });
+
+  it('is not reached by a message whose lane is known to be parked: it is not handled in vain', async () => {
+    await deliver(fails, async () => undefined);
+    let tries = 0;
+    const outcome = await deliver(
+      async () => void tries++,
+      async () => undefined,
+    );
+    expect([outcome, tries, parkedOnes()]).toEqual([{ kind: 'done', settled: true }, 0, 2]);
+  });
+
+  it('costs a look at the lane only until it is known to be free', async () => {
+    await deliver(fails, async () => undefined);
+    const look = jest.spyOn(store.lanes, 'parkIfLaneBlocked').mockResolvedValue(false);
+    const looks: number[] = [];
+    for (let n = 0; n < 2; n++) {
+      await deliver(succeeds, async () => undefined);
+      looks.push(look.mock.calls.length);
+    }
+    expect(looks).toEqual([1, 1]);
+  });
+
   it('is not reached by a handler with a transaction of its own before its turn: it does nothing outside', async () => {
     await parkOne();
     let outside = 0;
@@ -199,7 +273,66 @@ describe('an acknowledgement within the transaction', () => {
   });
 });
 
+describe('a paused subscription', () => {
+  let circuitBreakers: CircuitBreakers;
+
+  beforeEach(async () => {
+    circuitBreakers = new CircuitBreakers({ minimumThroughput: 1 }, clock, () => undefined);
+    pipeline = pipelineOn({ store, clock, instance: 'chancery-1', circuitBreakers });
+    (await circuitBreakers.acquire(subscription))!.failed(new Error('down'), 'm-1');
+  });
+
+  it.each<[string, Run, Settle | undefined]>([
+    ['can never succeed', () => Promise.reject(new UnrecoverableError('never')), undefined],
+    ['loses its lease', succeeds, () => Promise.reject(new LeaseLostError('too late'))],
+  ])('takes the next message as its probe when the first %s', async (_, run, settle) => {
+    let tries = 0;
+    const probe = deliver((context) => (tries++, run(context)), settle);
+    const next = deliver(succeeds, async () => undefined);
+    await clock.advance('1s');
+    expect([await probe, await next]).toEqual([
+      settle ? { kind: 'return' } : { kind: 'done', settled: false },
+      { kind: 'done', settled: true },
+    ]);
+    expect([tries, circuitBreakers.isPaused(subscription)]).toEqual([1, false]);
+  });
+});
+
+describe('the log', () => {
+  it('calls a message that is tried again a warning and a dead letter an error, each with its failure', async () => {
+    const lines: unknown[] = [];
+    const log = (level: string, _: string, details: unknown) => void lines.push([level, details]);
+    pipeline = pipelineOn({ store, clock, instance: 'chancery-1', log });
+    await deliver(fails, undefined);
+    await deliver(
+      () => Promise.reject(new UnrecoverableError('never')),
+      undefined,
+      {},
+      {
+        id: randomUUID(),
+        type: Sealed.name,
+        partitionkey: 'l-2',
+      },
+    );
+    expect(lines).toMatchObject([
+      ['warn', { failure: { message: 'no such letter', tries: 4 } }],
+      ['error', { failure: { message: 'never', tries: 1 } }],
+    ]);
+  });
+});
+
 describe('a store that fails', () => {
+  it('is told of with the reason', async () => {
+    const lines: unknown[] = [];
+    const log = (level: string, _: string, details: unknown) => void lines.push([level, details]);
+    pipeline = pipelineOn({ store, clock, instance: 'chancery-1', log });
+    const full = new Error('disk full');
+    store.transaction = () => Promise.reject(full);
+    void deliver(fails, undefined);
+    await clock.advance('1s');
+    expect(lines).toEqual([['error', { error: full }]]);
+  });
+
   it('gives the message back after a breath, and says so', async () => {
     store.transaction = () => Promise.reject(new Error('disk full'));
     const delivered = deliver(fails, undefined);
@@ -216,11 +349,71 @@ describe('a store that fails', () => {
     ]);
   });
 
-  it('is no error of the service when it is away', async () => {
-    store.transaction = () => Promise.reject(new StoreAway('nobody there'));
-    const delivered = deliver(fails, undefined);
+  it('pauses the subscription like anything else that its handlings need', async () => {
+    const circuitBreakers = new CircuitBreakers({ minimumThroughput: 2 }, clock, () => undefined);
+    pipeline = pipelineOn({ store, clock, instance: 'chancery-1', circuitBreakers });
+    store.transaction = () => Promise.reject(new Error('disk full'));
+    const delivered = Promise.all([deliver(fails, undefined), deliver(fails, undefined)]);
+    await clock.advance('1s');
+    await delivered;
+    expect(circuitBreakers.paused()).toMatchObject([
+      { subscription: 'chancery.book', reason: expect.stringContaining('disk full') },
+    ]);
+  });
+
+  it('to answer gives the message back, and is seen in the health as a handler would be', async () => {
+    const runs = new HandlerRuns(clock, () => undefined);
+    pipeline = pipelineOn({ store, clock, instance: 'chancery-1', runs });
+    store.transaction = () => new Promise(() => undefined);
+    const delivered = deliver(succeeds, undefined, {}, {});
+    await clock.advance(29_999);
+    expect(runs.overdue()).toEqual([]);
+    await clock.advance(1);
+    expect(runs.overdue()).toEqual([
+      {
+        kind: 'event',
+        contract: 'unknown',
+        subscription: 'chancery.book',
+        id: '',
+        handler: 'the store of chancery.book',
+        age: 30_000,
+        ended: false,
+      },
+    ]);
+    await clock.advance('6s');
+    expect(await delivered).toEqual({ kind: 'return' });
+  });
+
+  it('only when the failed message is to be kept gives it back after a breath, too', async () => {
+    const fullWhenKept: Settle = async (_, order) => {
+      if (!order) throw new Error('disk full');
+    };
+    const delivered = deliver(fails, fullWhenKept);
     await clock.advance('1s');
     expect(await delivered).toEqual({ kind: 'return' });
-    expect(complaints).toEqual([]);
+    expect(complaints).toEqual([expect.stringContaining('could not be kept in the store')]);
   });
+
+  it.each<[string, () => void]>([
+    ['says so', () => (store.transaction = () => Promise.reject(new StoreAway('nobody there')))],
+    [
+      'is known for it by its errors',
+      () => {
+        store.transaction = () => Promise.reject(new Error('ECONNREFUSED'));
+        Object.assign(store, { outage: () => new StoreAway('nobody there') });
+      },
+    ],
+  ])(
+    'is no error of the service when it is away, and %s: one warning in a while for all messages',
+    async (_, breakStore) => {
+      breakStore();
+      const delivered = Promise.all([deliver(fails, undefined), deliver(fails, undefined)]);
+      await clock.advance('1s');
+      expect(await delivered).toEqual([{ kind: 'return' }, { kind: 'return' }]);
+      expect(complaints).toEqual([]);
+      expect(warnings).toEqual([
+        expect.stringMatching(/^messages of chancery\.book .* are given back: nobody there$/),
+      ]);
+    },
+  );
 });

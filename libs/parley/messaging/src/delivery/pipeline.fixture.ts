@@ -16,16 +16,23 @@ interface Surroundings {
   readonly instance: string;
   readonly log?: TransportContext['log'];
   readonly inFlight?: InFlight;
+  readonly runs?: HandlerRuns;
+  readonly circuitBreakers?: CircuitBreakers;
   readonly observer?: DeliveryObserver;
 }
 
-/** A pipeline without technologies, circuit breakers and jitter: specs deliver to it themselves. */
+/**
+ * A pipeline without technologies and jitter, and without circuit breakers unless given: specs
+ * deliver to it themselves.
+ */
 export function pipelineOn({
   store,
   clock,
   instance,
   log = () => undefined,
   inFlight = new InFlight(),
+  runs = new HandlerRuns(clock, log),
+  circuitBreakers = new CircuitBreakers(false, clock, log),
   observer,
 }: Surroundings): Pipeline {
   const payloads = new PayloadProcessor(undefined, undefined);
@@ -34,8 +41,8 @@ export function pipelineOn({
     new Transactions(store, publisher),
     store,
     inFlight,
-    new HandlerRuns(clock, log),
-    new CircuitBreakers(false, clock, log),
+    runs,
+    circuitBreakers,
     payloads,
     { instance, clock, random: () => 0, log, observer },
   );
