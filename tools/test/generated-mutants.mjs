@@ -20,7 +20,7 @@ const DELIVERY = [
   'delivery/pipeline',
   'pipeline-settle',
   'observe',
-  'batch-order',
+  'pipeline-batch',
   'pass-dead-letters',
   'micro-batcher',
   'suspects',
