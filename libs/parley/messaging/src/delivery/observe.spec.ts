@@ -6,8 +6,10 @@ import { z } from 'zod';
 import { type Conversation, currentConversation } from '../message/handler-context';
 import { UnrecoverableError } from '../message/failure';
 import type { Handler, RegisteredSubscription } from '../ports/subscription';
-import type { Handling } from '../ports/observer';
+import type { DeliveryObserver, Handling } from '../ports/observer';
 import type { Delivery } from '../ports/delivery';
+import { CircuitBreakers } from './circuit-breakers';
+import type { Pipeline } from './pipeline';
 import { pipelineOn } from './pipeline.fixture';
 
 const Letter = z.object({ letter: z.string() });
@@ -20,26 +22,24 @@ let handlings: Handling[];
 let missed: [string, number][];
 let conversation: Conversation | undefined;
 let run: () => unknown;
+let pipeline: Pipeline;
 let deliver: (
   contract: Contract,
   headers?: Record<string, string>,
   delivery?: Partial<Delivery>,
 ) => Promise<unknown>;
 
+const observer: DeliveryObserver = {
+  handled: (handling) => void handlings.push(handling),
+  missed: (contract, messages) => void missed.push([contract, messages]),
+};
+
 beforeEach(() => {
   clock = new VirtualClock();
   store = new MemoryStore(clock);
   [handlings, missed] = [[], []];
   run = () => undefined;
-  const pipeline = pipelineOn({
-    store,
-    clock,
-    instance: 'chancery-1',
-    observer: {
-      handled: (handling) => void handlings.push(handling),
-      missed: (contract, messages) => void missed.push([contract, messages]),
-    },
-  });
+  pipeline = pipelineOn({ store, clock, instance: 'chancery-1', observer });
   deliver = (contract, headers = {}, delivery = {}) =>
     pipeline.deliver({
       subscription: subscriptionOf(contract),
@@ -76,9 +76,13 @@ const fails = () => Promise.reject(new Error('no such letter'));
 const told = () => handlings.map(({ outcome, tries }) => [outcome, tries]);
 
 describe('metrics and traces are told of a delivery', () => {
-  it('its contract, subscription, attempt and age', async () => {
+  it('its contract, subscription, attempt, age and how long it took', async () => {
     clock.jump(5_000);
+    const began = performance.now();
     await deliver(Sealed, { time: '2026-01-01T00:00:00.000Z' }, { attempt: 3 });
+    const { milliseconds } = handlings[0]!;
+    expect(milliseconds).toBeGreaterThan(0);
+    expect(milliseconds).toBeLessThanOrEqual(performance.now() - began);
     expect(handlings).toEqual([
       {
         kind: 'event',
@@ -113,7 +117,7 @@ describe('metrics and traces are told of a delivery', () => {
     await deliver(Sealed, {}, { signal: AbortSignal.abort(new Error('the lease is lost')) });
     await deliver(Sealed);
     await deliver(Sealed);
-    await deliver(Rang);
+    expect(await deliver(Rang)).toEqual({ kind: 'done', settled: false });
     expect(told()).toEqual([
       ['done', 1],
       ['duplicate', 1],
@@ -126,6 +130,23 @@ describe('metrics and traces are told of a delivery', () => {
     ]);
   });
 
+  it('the same where the technology keeps failed messages itself, and is asked to', async () => {
+    const supports = { retry: true, dead: true };
+    run = fails;
+    const retried = await deliver(Sealed, {}, { supports });
+    run = () => Promise.reject(new UnrecoverableError('never'));
+    const died = await deliver(Sealed, {}, { supports });
+    expect(told()).toEqual([
+      ['retry', 4],
+      ['dead', 1],
+    ]);
+    expect([retried, died]).toMatchObject([
+      { kind: 'retry', after: 1_000, failure: { message: 'no such letter', tries: 4 } },
+      { kind: 'dead', hold: true, failure: { message: 'never', tries: 1 } },
+    ]);
+    expect(await store.lanes.deadLetters.list()).toEqual([]);
+  });
+
   it('of an unknown contract without its name: strangers may invent any number of them', async () => {
     await deliver(Sealed, { type: 'nobody.knows' });
     await deliver(Sealed, { type: '' });
@@ -133,6 +154,25 @@ describe('metrics and traces are told of a delivery', () => {
       { contract: 'unknown', outcome: 'dead', envelope: undefined },
       { contract: 'unknown', outcome: 'dead' },
     ]);
+  });
+
+  it('that had no permit as not tried', async () => {
+    const circuitBreakers = new CircuitBreakers({ minimumThroughput: 1 }, clock, () => undefined);
+    pipeline = pipelineOn({ store, clock, instance: 'chancery-1', observer, circuitBreakers });
+    const subscription = subscriptionOf(Sealed);
+    (await circuitBreakers.acquire(subscription))!.failed(new Error('down'), 'm-1');
+    circuitBreakers.stop();
+    expect(await deliver(Sealed, {}, { subscription })).toEqual({ kind: 'return' });
+    expect(told()).toEqual([['return', 0]]);
+  });
+
+  it('only what they want to know', async () => {
+    pipeline = pipelineOn({ store, clock, instance: 'chancery-1', observer: {} });
+    for (const sequence of ['1', '5'])
+      expect(await deliver(Rang, { sequence, producerinstance: 'chancery-9' })).toEqual({
+        kind: 'done',
+        settled: false,
+      });
   });
 
   it('of the broadcasts that never came before it, and of no events', async () => {
