@@ -7,6 +7,7 @@ import type { Failure } from '../message/failure';
 import type { Envelope } from '../message/message';
 import type { Handler, HandlerOptions, RegisteredSubscription } from '../ports/subscription';
 import { InFlight } from '../in-flight';
+import { CircuitBreakers } from './circuit-breakers';
 import { Solitude, SuspectHandling, UNFINISHED_AT_MOST } from './suspects';
 import type { Delivery, Outcome } from '../ports/delivery';
 import { pipelineOn } from './pipeline.fixture';
@@ -37,9 +38,13 @@ const ending = (instance: string, id: string) =>
   void processOf(instance, { transaction: 'own' }).deliver(never, { id, suspect: true });
 
 /** One process of a service: `deliver` gives it a message that `run` handles. */
-function processOf(instance: string, options: HandlerOptions = {}) {
+function processOf(
+  instance: string,
+  options: HandlerOptions = {},
+  circuitBreakers?: CircuitBreakers,
+) {
   const inFlight = new InFlight();
-  const pipeline = pipelineOn({ store, clock, instance, inFlight });
+  const pipeline = pipelineOn({ store, clock, instance, inFlight, circuitBreakers });
   const deliver = (
     run: () => Promise<unknown>,
     delivery: Partial<Delivery> & { readonly id?: string } = {},
@@ -238,6 +243,58 @@ describe('a suspect', () => {
       expect(await outcome).toEqual({ kind: 'return' });
       expect(await store.suspects.unfinished('chancery', id)).toHaveLength(counted);
     }
+  });
+
+  it('whose lease is lost holds nobody up any longer', async () => {
+    const lease = new AbortController();
+    const { deliver } = processOf('chancery-1');
+    const fail = () => (lease.abort(new Error('lost')), Promise.reject(new Error('gave up')));
+    await deliver(fail, { suspect: true, signal: lease.signal });
+    expect(await deliver(async () => undefined)).toEqual({ kind: 'done', settled: false });
+  });
+
+  it('that meets a store that fails is not counted: its process lives', async () => {
+    const id = randomUUID();
+    const { transaction } = store;
+    store.transaction = () => Promise.reject(new Error('disk full'));
+    const outcome = processOf('chancery-1').deliver(async () => undefined, { id, suspect: true });
+    await clock.advance('1s');
+    expect(await outcome).toEqual({ kind: 'return' });
+    store.transaction = transaction;
+    expect(await store.suspects.unfinished('chancery', id)).toEqual([]);
+  });
+
+  it('lets others be handled while its subscription is paused', async () => {
+    const breakers = new CircuitBreakers({ minimumThroughput: 1 }, clock, () => undefined);
+    const { deliver } = processOf('chancery-1', { retry: { immediate: 0 } }, breakers);
+    const id = randomUUID();
+    let tries = 0;
+    const poorly = async () => {
+      if (++tries === 1) throw new Error('the wax is away');
+    };
+    const suspect = deliver(poorly, { id, suspect: true });
+    await settled();
+    await deliver(async () => undefined); // of another subscription, which is not paused
+    expect([tries, await store.suspects.unfinished('chancery', id)]).toEqual([1, []]);
+    await clock.advance('1s');
+    expect(await suspect).toEqual({ kind: 'done', settled: false });
+    expect(tries).toBe(2);
+  });
+
+  it('is handled alone, too, by a service that does not count', async () => {
+    Object.assign(store, { suspects: undefined });
+    const { deliver } = processOf('chancery-1', { retry: { immediate: 0 } });
+    const steps: string[] = [];
+    const suspect = deliver(
+      async () => (steps.push('begins'), await settled(), void steps.push('ends')),
+      { suspect: true },
+    );
+    await Promise.all([suspect, deliver(async () => void steps.push('other'))]);
+    expect(steps).toEqual(['begins', 'ends', 'other']);
+    store.transaction = () => Promise.reject(new Error('disk full'));
+    const failed = deliver(async () => undefined, { suspect: true });
+    await clock.advance('1s');
+    expect(await failed).toEqual({ kind: 'return' });
   });
 
   it('was handled before: that counts, and not how its processes ended', async () => {
