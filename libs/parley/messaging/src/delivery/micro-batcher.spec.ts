@@ -130,6 +130,34 @@ describe('a handler of batches', () => {
     expect([...effects].sort()).toEqual(named(grains(60)));
   });
 
+  it('is told by its signal that the service stops; its messages go back and are handled elsewhere', async () => {
+    const sizes: number[] = [];
+    let begin = () => {};
+    const begun = new Promise<void>((resolve) => (begin = resolve));
+    @Controller()
+    class SlowController {
+      @Handles(Sow, { batch: 20 })
+      async sow(all: Grain[], { signal }: BatchContext<MemoryTx>) {
+        sizes.push(all.length);
+        begin();
+        signal.throwIfAborted();
+        await new Promise((_, reject) =>
+          signal.addEventListener('abort', () => reject(signal.reason as Error)),
+        );
+      }
+    }
+    await start(SlowController);
+    for (const grain of grains(3)) await harness.send(Sow, grain);
+    await begun;
+    await farm.get(Messaging).stopConsuming();
+    expect(await farm.get(Messaging).drained(1)).toBe(false);
+    await farm.stop();
+    expect(sizes[0]).toBe(3);
+    await harness.start('farm', { controllers: [FieldController] });
+    await harness.settled();
+    expect([...effects].sort()).toEqual(named(grains(3)));
+  });
+
   it('waits in its lane behind one that failed, and takes others meanwhile', async () => {
     await start(FieldController);
     let failures = 5; // together, then alone and three times more
