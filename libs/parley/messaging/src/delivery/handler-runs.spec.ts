@@ -380,6 +380,55 @@ describe('the bound', () => {
     ]);
   });
 
+  it('of a timeout is told by the signal on time, also when it is looked at late', async () => {
+    let run: HandlerRun;
+    void runs.bounded(facts(1_000), (one) => ((run = one), never())).catch(() => undefined);
+    await clock.advance(600);
+    const signal = run!.signal([]);
+    await clock.advance(399);
+    expect(signal.aborted).toBe(false);
+    await clock.advance(1);
+    expect(signal.reason).toMatchObject({ name: 'TimeoutError' });
+  });
+
+  it('is not told of by the signal of a handler that kept it', async () => {
+    let signal: AbortSignal;
+    await runs.bounded(facts(1_000), async (run) => (signal = run.signal([])));
+    await clock.advance('1m');
+    expect(signal!.aborted).toBe(false);
+  });
+
+  it('ends all: no work is begun after it, and a signal that is looked at late says so', async () => {
+    let run: HandlerRun;
+    void runs.bounded(facts(1_000), (one) => ((run = one), never())).catch(() => undefined);
+    await clock.advance(1_999);
+    expect(() => run.refuseIfEnded()).not.toThrow();
+    await clock.advance(1);
+    expect(() => run.refuseIfEnded()).toThrow(HandlerTimeoutError);
+    expect(run!.signal([]).reason).toBeInstanceOf(HandlerTimeoutError);
+  });
+
+  it('does not keep a process alive that has nothing else to do', async () => {
+    const after = jest.spyOn(clock, 'after');
+    await runs.bounded(facts(1_000), async () => undefined);
+    expect(after).toHaveBeenCalledWith(2_000, expect.any(Function), { ref: false });
+  });
+
+  it('ends them in its own order, and is passed by the oldest first', async () => {
+    const begin = (id: string, timeout: number) =>
+      void runs.bounded({ ...facts(timeout), id }, never).catch(() => undefined);
+    begin('patient', 3_000);
+    await clock.advance(500);
+    begin('hasty', 0);
+    await clock.advance(2_499);
+    expect(runs.overdue()).toMatchObject([{ id: 'hasty', ended: true }]);
+    await clock.advance(1);
+    expect(runs.overdue()).toMatchObject([
+      { id: 'patient', age: 3_000, ended: false },
+      { id: 'hasty', age: 2_500, ended: true },
+    ]);
+  });
+
   it('is passed by the oldest first, ended or not', async () => {
     for (const id of ['oldest', 'old', 'young']) {
       void runs.bounded({ ...facts(100), id }, never).catch(() => undefined);
