@@ -166,12 +166,12 @@ describe('an acknowledgement within the transaction', () => {
   ])(
     'that is refused because the lease is lost gives the message back, also when the handler %s',
     async (_, run) => {
-      let tries = 0;
+      let [tries, refusals] = [0, 0];
       const outcome = await deliver(
         (context) => (tries++, run(context)),
-        () => Promise.reject(new LeaseLostError('too late')),
+        () => (refusals++, Promise.reject(new LeaseLostError('too late'))),
       );
-      expect([outcome, tries, complaints]).toEqual([{ kind: 'return' }, 1, []]);
+      expect([outcome, tries, refusals, complaints]).toEqual([{ kind: 'return' }, 1, 1, []]);
     },
   );
 
