@@ -108,6 +108,7 @@ describe('metrics and traces are told of a delivery', () => {
 
   it('how it ended, and after how many tries', async () => {
     const id = randomUUID();
+    await deliver(Rang);
     await deliver(Sealed, { id });
     await deliver(Sealed, { id });
     await deliver(Sealed, {}, { body: Buffer.from('{') });
@@ -119,6 +120,7 @@ describe('metrics and traces are told of a delivery', () => {
     await deliver(Sealed);
     expect(await deliver(Rang)).toEqual({ kind: 'done', settled: false });
     expect(told()).toEqual([
+      ['done', 1],
       ['done', 1],
       ['duplicate', 1],
       ['dead', 0],
@@ -166,8 +168,8 @@ describe('metrics and traces are told of a delivery', () => {
     expect(told()).toEqual([['return', 0]]);
   });
 
-  it('only what they want to know', async () => {
-    pipeline = pipelineOn({ store, clock, instance: 'chancery-1', observer: {} });
+  it.each([{}, undefined])('only what they want to know: %j', async (observer) => {
+    pipeline = pipelineOn({ store, clock, instance: 'chancery-1', observer });
     for (const sequence of ['1', '5'])
       expect(await deliver(Rang, { sequence, producerinstance: 'chancery-9' })).toEqual({
         kind: 'done',
@@ -199,4 +201,14 @@ it('a handler works in the conversation of its message', async () => {
     contract: 'scribe.letter-sealed',
     priority: 'batch',
   });
+});
+
+it('the failure of a broadcast, which nobody delivers again, is an error in the log', async () => {
+  const lines: unknown[] = [];
+  const log = (level: string, _: string, details: unknown) => void lines.push([level, details]);
+  pipeline = pipelineOn({ store, clock, instance: 'chancery-1', log });
+  const error = new Error('deaf');
+  run = () => Promise.reject(error);
+  await deliver(Rang);
+  expect(lines).toEqual([['error', { error }]]);
 });
