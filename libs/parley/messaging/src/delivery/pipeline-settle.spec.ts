@@ -17,6 +17,7 @@ import type { Headers } from '../message/message';
 import type { Handler, HandlerOptions, RegisteredSubscription } from '../ports/subscription';
 import { OutageError } from '../ports/outage';
 import type { Delivery } from '../ports/delivery';
+import type { DeliveryObserver } from '../ports/observer';
 import { CircuitBreakers } from './circuit-breakers';
 import { HandlerRuns } from './handler-runs';
 import type { Pipeline } from './pipeline';
@@ -280,6 +281,28 @@ describe('a paused subscription', () => {
     circuitBreakers = new CircuitBreakers({ minimumThroughput: 1 }, clock, () => undefined);
     pipeline = pipelineOn({ store, clock, instance: 'chancery-1', circuitBreakers });
     (await circuitBreakers.acquire(subscription))!.failed(new Error('down'), 'm-1');
+  });
+
+  it('has one probe at a time, and counts nothing against one that fails', async () => {
+    const [seen, tries]: [string[], number[]] = [[], []];
+    const observer: DeliveryObserver = { handled: (handling) => void tries.push(handling.tries) };
+    pipeline = pipelineOn({ store, clock, instance: 'chancery-1', circuitBreakers, observer });
+    const failsOnce: Run = () => {
+      seen.push('first');
+      if (seen.length === 1) throw new Error('still down');
+    };
+    const handled = Promise.all([
+      deliver(failsOnce, undefined, { retry: { immediate: 0, delays: [] } }),
+      deliver(() => seen.push('second'), undefined),
+    ]);
+    await clock.advance('1s');
+    expect(seen).toEqual(['first']);
+    await clock.advance('2s');
+    await handled;
+    expect([seen, tries]).toEqual([
+      ['first', 'second', 'first'],
+      [1, 1],
+    ]);
   });
 
   it.each<[string, Run, Settle | undefined]>([
