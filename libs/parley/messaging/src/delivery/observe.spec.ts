@@ -138,13 +138,17 @@ describe('metrics and traces are told of a delivery', () => {
     const retried = await deliver(Sealed, {}, { supports });
     run = () => Promise.reject(new UnrecoverableError('never'));
     const died = await deliver(Sealed, {}, { supports });
+    const headers = { id: randomUUID(), type: Sealed.name };
+    const diedWithoutKey = await deliver(Sealed, {}, { supports, headers });
     expect(told()).toEqual([
       ['retry', 4],
       ['dead', 1],
+      ['dead', 1],
     ]);
-    expect([retried, died]).toMatchObject([
+    expect([retried, died, diedWithoutKey]).toMatchObject([
       { kind: 'retry', after: 1_000, failure: { message: 'no such letter', tries: 4 } },
       { kind: 'dead', hold: true, failure: { message: 'never', tries: 1 } },
+      { kind: 'dead', hold: false },
     ]);
     expect(await store.lanes.deadLetters.list()).toEqual([]);
   });
