@@ -241,6 +241,23 @@ describe('a handler that was ended', () => {
     expect([await stored(), sent()]).toEqual([[], []]);
   });
 
+  it('sends and calls nothing any more where no transaction is open', async () => {
+    const { transactions, messenger } = carrier;
+    const ended = {
+      refuseIfEnded: () => {
+        throw new Error('it was ended');
+      },
+    } as unknown as HandlerRun;
+    const says: readonly (() => Promise<unknown>)[] = [
+      () => messenger.send(Weigh, a),
+      () => messenger.outside.send(Weigh, a),
+      () => messenger.call(Ask, a),
+    ];
+    for (const say of says)
+      await expect(transactions.during(ended, say)).rejects.toThrow('it was ended');
+    expect([await stored(), sent()]).toEqual([[], []]);
+  });
+
   it('opens no transaction any more, outside of its own neither', async () => {
     const { transactions } = carrier;
     const ended = {

@@ -118,7 +118,7 @@ export class Transactions {
 
   private joined(): OpenTransaction | undefined {
     const { run, open } = this.around.getStore() ?? {};
-    if (open) run?.refuseIfEnded();
+    run?.refuseIfEnded();
     if (open?.over)
       throw new NoTransactionError(
         'the transaction this code ran in is over; await everything that a handler starts',
