@@ -69,7 +69,7 @@ const MUTATED = {
     'delivery/suspects': [],
     'handler-runs': [],
     outage: [],
-    publisher: ['publisher', 'transactions'],
+    publisher: ['publisher', 'transactions', 'relay-term'],
     'parked-lane-cache': [],
     'log-throttle': [],
     'in-flight': [],

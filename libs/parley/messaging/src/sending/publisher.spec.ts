@@ -3,8 +3,9 @@ import { MemoryStore } from '@parley/memory';
 import { z } from 'zod';
 import { PayloadProcessor } from '../payload/payload-processor';
 import type { OutgoingMessage } from '../message/message';
-import { Publisher } from './publisher';
+import { NoRouteError, Publisher } from './publisher';
 import { PartlyPublishedError, UnpublishedError } from '../ports/publish-errors';
+import { OutageError } from '../ports/outage';
 import type { Store } from '../ports/store';
 import type { Transport } from '../ports/transport';
 
@@ -75,6 +76,35 @@ it('a refusal of its technology is told where the message is sent: nothing was s
     name: 'NotStoredError',
     message: 'the queue is full',
   });
+});
+
+class DeskAwayError extends OutageError {
+  override readonly effect = 'none';
+}
+
+it('an outage that the technology or the store recognizes is told where the message is sent', async () => {
+  const outage = (error: unknown) =>
+    (error as Error).message === 'hung up' ? new DeskAwayError('the desk is away') : undefined;
+  const sendOn = (transport: object, own: object = {}) =>
+    new Publisher(
+      { of: () => transport as Transport, all: () => [] },
+      own as Store,
+      new PayloadProcessor(undefined, undefined),
+    ).send(message('one'));
+  const publish = () => Promise.reject(new Error('hung up'));
+  const told = { name: 'NotStoredError', message: 'the desk is away' };
+  await expect(sendOn({ publish, outage })).rejects.toMatchObject(told);
+  await expect(sendOn({ publish }, { outage })).rejects.toMatchObject(told);
+  await expect(sendOn({ publish })).rejects.toThrow('hung up');
+});
+
+it('a message that nothing carries is refused before its transaction goes on', () => {
+  const nowhere = new Publisher(
+    { of: () => undefined, all: () => [] },
+    store,
+    new PayloadProcessor(undefined, undefined),
+  );
+  expect(() => nowhere.foresee(message('one'))).toThrow(NoRouteError);
 });
 
 it('without a store, a message that must wait somewhere is refused', async () => {
