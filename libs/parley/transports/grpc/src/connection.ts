@@ -27,9 +27,10 @@ const CHANNEL: ChannelOptions = {
   'grpc.service_config_disable_resolution': 1,
   // A connection that failed is replaced, together with its pause.
   'grpc.use_local_subchannel_pool': 1,
-  // A host that vanished without a word is noticed while calls wait for it.
+  // A host that vanished without a word is noticed while calls wait for it. The answer has longer
+  // than a process may be too busy for it: a lost connection loses the replies of all its calls.
   'grpc.keepalive_time_ms': 10_000,
-  'grpc.keepalive_timeout_ms': 3_000,
+  'grpc.keepalive_timeout_ms': 10_000,
   'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
   'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
   'grpc.enable_http_proxy': 0,

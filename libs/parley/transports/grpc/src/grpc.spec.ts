@@ -13,7 +13,7 @@ import { GrpcConnection } from './connection';
 import { grpc } from './grpc';
 
 // Keepalive 10 s, answer 3 s, and some to spare.
-callWireSuite({ technology: grpc, silenceMs: 20_000 });
+callWireSuite({ technology: grpc, silenceMs: 28_000 });
 
 const PATH = methodOf(Ask).path;
 const trial = new CallTrial(grpc);
