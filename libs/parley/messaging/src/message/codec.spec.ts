@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { z } from 'zod';
 import { decode, depthOf, encode, InvalidMessageError, MAX_ISSUES, validate } from './codec';
 
@@ -43,6 +44,17 @@ describe('a body', () => {
     const payload = { text: `${'['.repeat(1_000)}"\\${'{'.repeat(1_000)}` };
     expect(depthOf(encode(payload))).toBe(1);
     expect(decode('depot.count', encode(payload))).toEqual(payload);
+  });
+
+  it('is as deep as its brackets outside of texts, whatever the texts hold', () => {
+    const text = fc.string({ unit: fc.constantFrom('"', '\\', '[', '}', 'x'), maxLength: 300 });
+    fc.assert(
+      fc.property(fc.array(text, { maxLength: 8 }), (texts) => {
+        expect(depthOf(encode({ texts }))).toBe(2);
+        expect(depthOf(encode({ texts, behind: [[[]]] }))).toBe(4);
+        expect(depthOf(encode({ texts: [...texts, '[[['] }).subarray(0, -3))).toBe(2);
+      }),
+    );
   });
 
   it.each<[string, Buffer]>([

@@ -171,13 +171,9 @@ function measure(json: Buffer): { readonly depth: number; readonly values: numbe
   let level = 0;
   let depth = 0;
   let values = 1;
-  let inString = false;
   for (let i = 0; i < json.length && depth <= MAX_DEPTH && values <= MAX_VALUES; i++) {
     const byte = json[i];
-    if (inString) {
-      if (byte === BACKSLASH) i++;
-      else if (byte === QUOTE) inString = false;
-    } else if (byte === QUOTE) inString = true;
+    if (byte === QUOTE) i = endOfString(json, i + 1);
     else if (byte === COMMA) values++;
     else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth = Math.max(depth, ++level);
     else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) level--;
@@ -185,5 +181,26 @@ function measure(json: Buffer): { readonly depth: number; readonly values: numbe
   return { depth, values };
 }
 
-const [QUOTE, BACKSLASH, COMMA, OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] =
-  Buffer.from('"\\,{}[]');
+/** Bytes of a string that are looked at one by one: a search costs more than most strings are long. */
+const SHORT_STRING = 64;
+
+/** The place of the quote that ends a string; the end of the document where none does. */
+function endOfString(json: Buffer, start: number): number {
+  for (let i = start; i < json.length; i++) {
+    for (const near = i + SHORT_STRING; i < near; i++) {
+      if (json[i] === BACKSLASH) i++;
+      else if (json[i] === QUOTE) return i;
+    }
+    const from = i;
+    i = json.indexOf(QUOTE, from);
+    if (i < 0) return json.length;
+    let escapes = i;
+    while (escapes > from && json[escapes - 1] === BACKSLASH) escapes--;
+    if ((i - escapes) % 2 === 0) return i;
+  }
+  return json.length;
+}
+
+const QUOTE = '"'.charCodeAt(0);
+const [BACKSLASH, COMMA, OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] =
+  Buffer.from('\\,{}[]');
