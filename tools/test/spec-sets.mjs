@@ -26,6 +26,8 @@ export const LONG_SPECS = {
   'libs/parley/service/src/serve.int.spec.ts': 'a service as a process: start, drain, signals',
   'libs/parley/service/src/stacks.int.spec.ts':
     'lines of the sources in dead letters, of a build and under nx serve',
+  'libs/parley/transports/grpc/src/busy-process.spec.ts':
+    'gRPC in a process that is too busy to answer the keepalive',
   'libs/parley/transports/grpc/src/hostile.spec.ts': 'hostile calls over gRPC',
   'libs/parley/transports/memory/src/memory.conformance.spec.ts': 'the promises on memory',
   'libs/parley/transports/postgres/src/connection/silence.int.spec.ts':

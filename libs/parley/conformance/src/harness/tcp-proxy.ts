@@ -99,6 +99,16 @@ export class TcpProxy implements ProxyControl {
     return this.swallow();
   }
 
+  /**
+   * Holds all bytes of the connections that are open now, both ways, as a process does that is too
+   * busy to read. Returns a function that lets them through.
+   */
+  hold(): () => void {
+    const held = [...this.pairs].flat();
+    for (const socket of held) socket.pause();
+    return () => held.forEach((socket) => socket.resume());
+  }
+
   /** Takes no more connections, and closes when those over it have ended, or a second later. */
   async drain(): Promise<void> {
     if (!this.server.listening) return;

@@ -12,7 +12,7 @@ import { methodOf } from './codec';
 import { GrpcConnection } from './connection';
 import { grpc } from './grpc';
 
-// Keepalive 10 s, answer 3 s, and some to spare.
+// Keepalive 10 s, answer 10 s, and some to spare.
 callWireSuite({ technology: grpc, silenceMs: 28_000 });
 
 const PATH = methodOf(Ask).path;
