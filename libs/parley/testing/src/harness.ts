@@ -71,7 +71,7 @@ export class UnsettledError extends Error {
 
 const BOUND_MS = 5_000;
 /** Work that never ends, as two services that answer each other, is given up all the same. */
-export const MOST_BOUNDS = 10;
+const MOST_BOUNDS = 10;
 /**
  * Real milliseconds until work that waits for nothing real, and does not move, counts as waiting
  * for virtual time.
@@ -207,11 +207,21 @@ export class Harness {
    */
   async settled(bound = BOUND_MS): Promise<void> {
     for (let bounds = 0; bounds < MOST_BOUNDS; bounds++) {
-      const before = this.picture();
-      if (await this.quiet(bound)) return;
-      if (this.picture() === before) break;
+      const before = this.picture(await this.stuck());
+      if (await this.settledWithin(bound)) return;
+      if (this.picture(await this.stuck()) === before) break;
     }
-    throw new UnsettledError(bound, this.unsettled(), this.complaints);
+    throw new UnsettledError(bound, await this.stuck(), this.complaints);
+  }
+
+  /** Everything that is not settled. */
+  protected async stuck(): Promise<readonly string[]> {
+    return this.unsettled();
+  }
+
+  /** Resolves to whether nothing was stuck at some moment within so many real milliseconds. */
+  protected settledWithin(milliseconds: number): Promise<boolean> {
+    return this.quiet(milliseconds);
   }
 
   /**
@@ -240,8 +250,8 @@ export class Harness {
   }
 
   /** Looks otherwise when anything has moved. */
-  private picture(): string {
-    return [this.messages.length, ...this.unsettled()].join();
+  private picture(stuck = this.unsettled()): string {
+    return [this.messages.length, ...stuck].join();
   }
 
   /**
