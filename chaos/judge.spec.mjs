@@ -71,7 +71,7 @@ const event = (contract, key, body = {}) => ({ contract, key, body });
 const LINES = [{ sku: 'TEA-1', quantity: 2, price: 250 }];
 
 /**
- * What each order goes through.
+ * The events of a good order, one after the other.
  * @type {[contract: string, body?: EventBody][]}
  */
 const GOOD = [

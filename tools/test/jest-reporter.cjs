@@ -13,7 +13,7 @@ const Environment = require('./jest-environment.cjs');
 /** @typedef {JestResult['testResults'][number]} JestTest */
 /** @typedef {{ readonly path: string }} SpecFile */
 /**
- * What Jest says of a file that ended, as far as it is read here.
+ * Jest's result of a file, as far as it is read here.
  * @typedef {object} FileResult
  * @property {number} numPassingTests
  * @property {number} numFailingTests

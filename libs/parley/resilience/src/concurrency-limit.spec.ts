@@ -51,7 +51,7 @@ class Service {
   }
 }
 
-/** How many of the requests may enter now. */
+/** Number of the requests that may enter now. */
 function entering(limit: ConcurrencyLimit, requests = 2_000, priority?: Priority): number {
   const entered = Array.from({ length: requests }, () => limit.enter(priority));
   return entered.filter(Boolean).length;

@@ -50,7 +50,7 @@ export class Publisher {
     return this.local.has(transport);
   }
 
-  /** Of every contract that something carries. */
+  /** The transports that carry a contract of this service. */
   transports(): readonly Transport[] {
     return this.routes.all();
   }

@@ -63,7 +63,7 @@ export class Till {
     [Print, this.counter.transport],
   ]);
   readonly complaints: string[] = [];
-  /** How many messages its relays counted. */
+  /** Number of messages that its relays counted. */
   relayed = 0;
   observer?: DeliveryObserver = { relayed: (messages) => void (this.relayed += messages) };
 
