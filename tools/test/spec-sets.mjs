@@ -9,7 +9,10 @@ import fs from 'node:fs';
  * @type {Readonly<Record<string, string>>}
  */
 export const LONG_SPECS = {
+  'apps/catalog/src/any-client.int.spec.ts': 'foreign gRPC clients: grpcurl and Python',
+  'apps/gateway/src/graphql/graphql-fuzz.spec.ts': 'invented GraphQL requests by the hundred',
   'apps/gateway/src/hostile.spec.ts': 'hostile requests at the edge',
+  'apps/gateway/src/openapi-fuzz.spec.ts': 'invented requests to every route by the hundred',
   'apps/shop-e2e/src/shop-mischief.e2e.spec.ts':
     'the shop on a broker that repeats, delays and reorders',
   'libs/parley/observability/src/regular-expressions.spec.ts':
@@ -29,6 +32,7 @@ export const LONG_SPECS = {
   'libs/parley/transports/grpc/src/busy-process.spec.ts':
     'gRPC in a process that is too busy to answer the keepalive',
   'libs/parley/transports/grpc/src/hostile.spec.ts': 'hostile calls over gRPC',
+  'libs/parley/transports/http/src/hostile.spec.ts': 'hostile calls over HTTP',
   'libs/parley/transports/memory/src/memory.conformance.spec.ts': 'the promises on memory',
   'libs/parley/transports/postgres/src/connection/silence.int.spec.ts':
     'PostgreSQL on a network that loses connections without a sign',
@@ -39,8 +43,11 @@ export const LONG_SPECS = {
     'hostile messages in the tables of PostgreSQL',
   'libs/parley/transports/postgres/src/postgres-own.conformance.int.spec.ts':
     'the promises on PostgreSQL',
+  'libs/parley/transports/postgres/src/poison.int.spec.ts':
+    'a poison event among hundreds of others',
   'libs/parley/transports/postgres/src/queue/batches.int.spec.ts':
     'batches of messages on PostgreSQL',
+  'libs/parley/transports/tcp/src/hostile.spec.ts': 'hostile calls over TCP',
   'tools/build/pack.spec.mjs': 'the packages, installed into an application of its own',
 };
 
