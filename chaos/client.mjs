@@ -52,6 +52,8 @@ export class Customers {
   /** How many times the rate, while there is a burst. */
   haste = 1;
   placed = 0;
+  /** Orders that nobody placed, for as many customers as there are waited for an answer. */
+  turnedAway = 0;
   since = Date.now();
   /** @type {number[]} */
   #lately = [];
@@ -94,6 +96,7 @@ export class Customers {
     ) {
       await sleep(Math.max(0, next - Date.now()));
       if (this.#open.size < MOST_UNDER_WAY) this.#begin();
+      else this.turnedAway++;
     }
   }
 

@@ -116,7 +116,7 @@ export class Harm {
     await this.#bed.until(PATIENCE_MS, () => customers.pace() >= customers.rate / 2, 500); // customers who wait for an answer order nothing more
     await this.#bed.provider({ delayMs: 1000 });
     const usual = customers.pace(); // in this very run, on this machine
-    const before = customers.placed;
+    const before = { placed: customers.placed, turnedAway: customers.turnedAway };
     const openBefore = await this.#open();
     const began = Date.now();
     customers.haste = 10;
@@ -124,14 +124,20 @@ export class Harm {
     for (const until = began + milliseconds; Date.now() < until; await sleep(1000))
       open = Math.max(open, await this.#open());
     customers.haste = 1;
-    const pace = (customers.placed - before) / ((Date.now() - began) / 1000);
+    const seconds = (Date.now() - began) / 1000;
+    const pace = (customers.placed - before.placed) / seconds;
+    const turnedAway = customers.turnedAway - before.turnedAway;
+    const wanted = pace + turnedAway / seconds;
     await this.#bed.provider({ delayMs: 0 });
     return {
       usual,
+      wanted,
       pace,
+      turnedAway,
       openBefore,
       open,
-      bit: usual > 0 && pace >= 3 * usual && open > openBefore,
+      bit:
+        usual > 0 && wanted >= 3 * usual && pace >= usual && (open > openBefore || turnedAway > 0),
     };
   }
 
