@@ -12,6 +12,8 @@ export const LONG_SPECS = {
   'apps/catalog/src/any-client.int.spec.ts': 'foreign gRPC clients: grpcurl and Python',
   'apps/gateway/src/graphql/graphql-fuzz.spec.ts': 'invented GraphQL requests by the hundred',
   'apps/gateway/src/hostile.spec.ts': 'hostile requests at the edge',
+  'apps/gateway/src/limits/flood.spec.ts':
+    'an edge under 1,000 requests, half requests and idle streams at once',
   'apps/gateway/src/openapi-fuzz.spec.ts': 'invented requests to every route by the hundred',
   'apps/shop-e2e/src/shop-mischief.e2e.spec.ts':
     'the shop on a broker that repeats, delays and reorders',
