@@ -1,7 +1,7 @@
 // Part of npm run lint: what the documentation points to must be there. Every relative link of
 // every *.md of the repository, every file named in backticks by a path, from the root or from
 // where it is named, and in blocks of code every line under a comment that names a file (`//
-// apps/orders/src/order.ts`): it must stand in that file. Tests that are named, too. Says what is
+// apps/orders/src/order.ts`): it must stand in that file. Tests that are named, too, and docs/README.md lists every page. Says what is
 // wrong and in which line; exits 1.
 import fs from 'node:fs';
 import path from 'node:path';
@@ -169,8 +169,22 @@ function problemsOf(file) {
   return [...pointers, ...misquotedOf(file)];
 }
 
+/**
+ * Pages that no reader finds: the table of contents does not link to them.
+ * @param {readonly string[]} files
+ */
+function unlistedOf(files) {
+  const contents = 'docs/README.md';
+  const listed = fs.readFileSync(contents, 'utf8');
+  return files
+    .filter((file) => file.startsWith('docs/') && file !== contents)
+    .map((file) => path.relative('docs', file))
+    .filter((page) => !listed.includes(`](${page})`))
+    .map((page) => `${contents} does not list ${page}`);
+}
+
 const files = documents();
-const problems = files.flatMap(problemsOf);
+const problems = [...files.flatMap(problemsOf), ...unlistedOf(files)];
 for (const problem of problems) console.error(problem);
 console.log(`${files.length} documents, ${problems.length} problems`);
 process.exitCode = problems.length > 0 ? 1 : 0;
