@@ -15,6 +15,7 @@ import { FAULTY_EDITS } from './faulty.mjs';
 import { APART, described, scheduleOf } from './schedule.mjs';
 import { Shop } from './shop.mjs';
 import { faketime } from './skewed-clock.mjs';
+import { packages } from '../tools/brokers/downloads.mjs';
 import { readSinks, rest } from './sinks.mjs';
 import { TestBed } from './test-bed.mjs';
 import { withDatabase } from '../tools/shop/books-read.mjs';
@@ -155,14 +156,19 @@ function verdictOf(findings, planted) {
 }
 
 /**
+ * Installs libfaketime where F12 needs it, as root on Debian.
  * @param {ChaosOptions} options
  * @throws Mistake before time is spent on a run that could not count
  */
-function refuseToStart({ schedule, faults }) {
-  if (!schedule && faults.includes('F12') && !faketime())
+async function installFaketime({ schedule, faults }) {
+  if (schedule || !faults.includes('F12') || faketime()) return;
+  say('F12 needs libfaketime; installing it.');
+  await packages('faketime').catch((error) => {
+    const why = messageOf(error).split('\n').at(-1);
     throw new Mistake(
-      'F12 needs libfaketime: apt-get install faketime, or say --faults without F12.',
+      `F12 needs libfaketime, which could not be installed (${why}): apt-get install faketime as root, or say --faults without F12.`,
     );
+  });
 }
 
 /** @param {ChaosOptions} options */
@@ -182,7 +188,7 @@ try {
   const options = chaosOptions(process.argv.slice(2));
   if (options.help) say(HELP);
   else {
-    refuseToStart(options);
+    await installFaketime(options);
     process.exitCode = (await (options.all ? proveAll(options, say) : one(options))) ? 0 : 1;
   }
 } catch (error) {
