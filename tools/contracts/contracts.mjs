@@ -1,15 +1,18 @@
 // npm run contracts: writes the promises of the contracts to
 // libs/contracts/<owner>/schemas/<contract>.v<version>.json, their calls in protobuf to
-// libs/contracts/<owner>/<owner>.proto and as OpenAPI to libs/contracts/<owner>/openapi.json, unless
-// that would break the conversation without a new version.
+// libs/contracts/<owner>/<owner>.proto and as OpenAPI to libs/contracts/<owner>/openapi.json, their
+// other messages as AsyncAPI to libs/contracts/<owner>/asyncapi.json, unless that would break the
+// conversation without a new version.
 import path from 'node:path';
 import { commandLine } from '../terminal/command-line.mjs';
 import { messageOf } from '../terminal/errors.mjs';
+import { asyncDocuments } from './async-documents.mjs';
 import { broken, leftovers, orphans, unread } from './broken-promises.mjs';
 import { callDocuments } from './call-documents.mjs';
 import { compileContracts, hidden, promised } from './contract-sources.mjs';
 import { edgeDocuments } from './edge-documents.mjs';
 import { committed, generatedSchema, together } from './schemas.mjs';
+import { topologyDrawing } from './topology-drawing.mjs';
 import { readWithdrawn } from './withdrawn.mjs';
 import { isStale, write } from './written-files.mjs';
 
@@ -17,7 +20,7 @@ import { isStale, write } from './written-files.mjs';
 
 process.chdir(path.resolve(import.meta.dirname, '../..'));
 
-const HELP = `npm run contracts [-- options]      writes the schemas and .proto files of the contracts, and OpenAPI and GraphQL of the edge, unless that would break the conversation
+const HELP = `npm run contracts [-- options]      writes the schemas of the contracts, their .proto files, OpenAPI, AsyncAPI and drawing, and OpenAPI and GraphQL of the edge, unless that would break the conversation
 
   --check        writes nothing; fails when a file is not as its contract (part of npm run lint)
   --base REV     compares with the schemas of that revision, such as origin/main, as well: what it promised cannot be deleted in silence
@@ -44,7 +47,7 @@ function inOneSentence(error) {
 /** @typedef {{ files: GeneratedFile[], problems: string[] }} Judged */
 
 /**
- * The contracts, then the edge, which is made from them.
+ * The contracts, then the edge and the routes of messages, which are made from them.
  * @returns {Promise<{ count: number, parts: Judged[] }>}
  */
 async function judged() {
@@ -65,8 +68,12 @@ async function judged() {
   ];
   const schemas = contracts.map(({ schema }) => generatedSchema(schema));
   const calls = await callDocuments(kit, withdrawn, options.base);
-  const own = { files: [...schemas, ...calls.files], problems: [...problems, ...calls.problems] };
-  return { count: contracts.length, parts: [own, await edgeDocuments(kit, options.base)] };
+  const own = {
+    files: [...schemas, ...calls.files, ...topologyDrawing(contracts)],
+    problems: [...problems, ...calls.problems],
+  };
+  const edge = await edgeDocuments(kit, options.base);
+  return { count: contracts.length, parts: [own, edge, await asyncDocuments(kit)] };
 }
 
 const { count, parts } = await judged().catch(inOneSentence);

@@ -1,3 +1,4 @@
+export { type AsyncApi, type AsyncApiChannel, type AsyncApiDetails, asyncApiOf } from './async-api';
 export type { CallResilience, ResilienceDefinition } from './call-resilience';
 export {
   broadcast,

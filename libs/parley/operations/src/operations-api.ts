@@ -2,6 +2,7 @@ import { ContractError, contractNamed, type Contract } from '@parley/contract';
 import type { Messaging } from '@parley/messaging';
 import { withTimeout } from '@parley/messaging/transport';
 import { z } from 'zod';
+import { asyncDocument } from './async-document';
 import { AuditTrail } from './audit-trail';
 import { ConcurrencyRequests } from './concurrency-requests';
 import { DeadLetterRequests } from './dead-letter-requests';
@@ -58,7 +59,7 @@ export interface OperationsApiOptions {
 
 /**
  * The operations of a process, for a server to answer with. Paths are below where it is mounted.
- *     GET  status  backlog  explain/:contract  topology  doctor
+ *     GET  status  backlog  explain/:contract  asyncapi  topology  doctor
  *     GET  dead-letters[/groups]?subscription=&contract=&error=&group=&from=&to=&limit=
  *     GET  dead-letters/:id  dead-letters/audit?letter=&who=&limit=
  *     POST dead-letters/:id/replay|edit|discard  dead-letters/replay|discard
@@ -131,6 +132,11 @@ export class OperationsApi {
   ): Promise<OperationsAnswer> {
     if (name === 'status') return { status: 200, body: await this.status() };
     if (name === 'explain') return this.explain(rest[0] ?? '');
+    if (name === 'asyncapi')
+      return {
+        status: 200,
+        body: asyncDocument(this.options.facts().service, this.asked.introspection),
+      };
     if (name === 'topology') return { status: 200, body: this.asked.introspection.topology() };
     if (name === 'doctor')
       return { status: 200, body: await inTime(this.asked.introspection.checkDurability()) };

@@ -188,6 +188,22 @@ describe('operations in an application of its own', () => {
       expect(await ask('/operations/backlog')).toMatchObject({ status: 200 });
     });
 
+    it('describe its messages on its technologies as AsyncAPI', async () => {
+      const { body } = await ask('/operations/asyncapi');
+      expect(body).toMatchObject({
+        asyncapi: '3.1.0',
+        info: { title: 'hotel' },
+        servers: { memory: { protocol: 'memory' } },
+        channels: { 'hotel.book': { servers: [{ $ref: '#/servers/memory' }] } },
+        operations: {
+          'hotel.book.receive': {
+            action: 'receive',
+            'x-retries': { immediate: 0, delays: [], unfinished: 4 },
+          },
+        },
+      });
+    });
+
     it('show a dead letter and replay it in the name of the user whom the guard found', async () => {
       const id = await deadLetterOf('12');
       isFull = false;

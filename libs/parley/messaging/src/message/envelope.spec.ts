@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { broadcast, call, command, type Contract } from '@parley/contract';
+import { asyncApiOf, broadcast, call, command, type Contract } from '@parley/contract';
 import { z } from 'zod';
 import { InvalidMessageError } from './codec';
 import { inConversation } from './handler-context';
 import { Envelopes, readEnvelope } from './envelope';
-import { headersOf, type Headers } from './message';
+import { type Envelope, headersOf, type Headers } from './message';
 import { traceIdOf } from './trace';
 
 const Stamp = command('postoffice.stamp-letter', z.object({ letter: z.string() }), {
@@ -42,6 +42,32 @@ describe('an envelope that is written', () => {
       producerbuild: 'abc',
     });
     expect(envelope.id).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+  });
+
+  it('has no attribute that AsyncAPI documents leave out', () => {
+    const all: Readonly<Record<keyof Envelope, true>> = {
+      specversion: true,
+      id: true,
+      type: true,
+      source: true,
+      time: true,
+      datacontenttype: true,
+      contractversion: true,
+      correlationid: true,
+      causationid: true,
+      partitionkey: true,
+      passdeadletters: true,
+      idempotencykey: true,
+      expirytime: true,
+      priority: true,
+      traceparent: true,
+      producerinstance: true,
+      producerbuild: true,
+      sequence: true,
+      dataref: true,
+    };
+    const { schemas } = asyncApiOf('postoffice', []).components;
+    expect(Object.keys(schemas!['Envelope']!['properties'] as object)).toEqual(Object.keys(all));
   });
 
   it('begins a conversation where there is none', () => {
