@@ -1,6 +1,7 @@
 // npm run compose: docker/compose.yaml from topology.ts, and beside it, untracked, docker/.env with
 // a password for everybody. What is in .env stays; `-- --on rabbitmq,redis` says there what carries
-// messages, `-- --on postgres` takes it back. `-- --print` only shows the YAML.
+// messages, `-- --on postgres` takes it back, and `-- --observe yes` whether Prometheus and Grafana
+// run, too. `-- --print` only shows the YAML.
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { commandLine } from '../terminal/command-line.mjs';
@@ -19,6 +20,9 @@ const CALLS = 5000;
 
 /** The technologies that have a container here, and the variable each takes over. */
 const TECHNOLOGIES = { rabbitmq: { sets: 'COMMANDS_URL' }, redis: { sets: 'BROADCASTS_URL' } };
+
+/** The profile of Prometheus and Grafana. */
+const OBSERVE = 'observe';
 
 /**
  * Work under way may take the first on a stop; the second leaves the outbox, the technologies and
@@ -144,6 +148,8 @@ const installEnvironment = () => [
 const volumes = () => [
   'postgres',
   ...Object.keys(TECHNOLOGIES),
+  'prometheus',
+  'grafana',
   ...topology.filter(keepsFiles).map(({ name }) => name),
 ];
 
@@ -256,6 +262,43 @@ ${topology.map(service).join('\n\n')}
       timeout: 3s
       retries: 30
 
+  # keeps the figures of the services and watches the rules of alerts, when .env says so
+  prometheus:
+    profiles: [${OBSERVE}]
+    image: prom/prometheus:v3.5.0
+    command: [--config.file=/etc/prometheus/prometheus.yaml, --storage.tsdb.path=/prometheus, --storage.tsdb.retention.time=15d]
+    volumes: ['prometheus:/prometheus', './observability:/etc/prometheus:ro']
+    ports: ['127.0.0.1:${optional('PARLEY_PROMETHEUS_PORT', 9090)}:9090']
+    restart: unless-stopped
+    stop_grace_period: 30s
+    logging: *logging
+    healthcheck:
+      test: [CMD, wget, -q, -O, /dev/null, 'http://127.0.0.1:9090/-/ready']
+      interval: 5s
+      timeout: 3s
+      retries: 30
+
+  # shows them; its user is admin
+  grafana:
+    profiles: [${OBSERVE}]
+    image: grafana/grafana:12.1.0
+    environment:
+      GF_SECURITY_ADMIN_PASSWORD: ${required('PARLEY_GRAFANA_PASSWORD')}
+      GF_ANALYTICS_REPORTING_ENABLED: 'false'
+      GF_ANALYTICS_CHECK_FOR_UPDATES: 'false'
+    volumes: ['grafana:/var/lib/grafana', './observability/grafana:/etc/grafana/provisioning:ro', './observability/dashboards:/etc/grafana/dashboards:ro']
+    ports: ['127.0.0.1:${optional('PARLEY_GRAFANA_PORT', 3300)}:3000']
+    depends_on:
+      prometheus: { condition: service_healthy, required: false }
+    restart: unless-stopped
+    stop_grace_period: 30s
+    logging: *logging
+    healthcheck:
+      test: [CMD, wget, -q, -O, /dev/null, 'http://127.0.0.1:3000/api/health']
+      interval: 5s
+      timeout: 3s
+      retries: 30
+
 volumes:
 ${volumes()
   .map((name) => `  ${name}:`)
@@ -281,7 +324,9 @@ const password = () => randomBytes(24).toString('base64url');
  * @returns {Record<string, string>}
  */
 function passwords(kept) {
-  const variables = ['postgres', ...roles(), ...Object.keys(TECHNOLOGIES)].map(passwordVariable);
+  const variables = ['postgres', ...roles(), ...Object.keys(TECHNOLOGIES), 'grafana'].map(
+    passwordVariable,
+  );
   return Object.fromEntries(
     [...variables, 'OPERATIONS_TOKEN'].map((variable) => [variable, kept[variable] ?? password()]),
   );
@@ -302,22 +347,44 @@ function carriers(on, secret) {
     `PARLEY_${sets}`,
     (on.includes(name) && urls[name]) || '',
   ]);
-  return {
-    COMPOSE_PROFILES: on.filter((name) => name in TECHNOLOGIES).join(','),
-    ...Object.fromEntries(chosen),
-  };
+  return Object.fromEntries(chosen);
 }
 
-/** @param {string[] | undefined} on */
-function writeEnv(on) {
+/**
+ * The profiles of Compose: what is not chosen now stays.
+ * @param {Record<string, string>} kept
+ * @param {string[] | undefined} on
+ * @param {boolean | undefined} observe
+ */
+function profiles(kept, on, observe) {
+  const before = (kept['COMPOSE_PROFILES'] ?? '').split(',');
+  const isObserved = observe ?? before.includes(OBSERVE);
+  return [
+    ...(on ?? before).filter((name) => name in TECHNOLOGIES),
+    ...(isObserved ? [OBSERVE] : []),
+  ];
+}
+
+/**
+ * @param {string[] | undefined} on
+ * @param {boolean | undefined} observe
+ */
+function writeEnv(on, observe) {
   const kept = readEnv();
   const secret = passwords(kept);
-  const all = { ...kept, ...secret, ...(on ? carriers(on, secret) : {}) };
+  const all = {
+    ...kept,
+    ...secret,
+    ...(on ? carriers(on, secret) : {}),
+    ...(on || observe !== undefined
+      ? { COMPOSE_PROFILES: profiles(kept, on, observe).join(',') }
+      : {}),
+  };
   const lines = Object.entries(all).map(([name, value]) => `${name}=${value}\n`);
   fs.writeFileSync(ENV, lines.join(''), { mode: 0o600 });
   const added = Object.keys(secret).filter((name) => !(name in kept)).length;
   console.log(
-    `${ENV}: ${added ? `${added} passwords made` : 'every password was there'}; on ${all.COMPOSE_PROFILES || 'postgres'}`,
+    `${ENV}: ${added ? `${added} passwords made` : 'every password was there'}; on ${all['COMPOSE_PROFILES'] || 'postgres'}`,
   );
 }
 
@@ -334,20 +401,30 @@ function chosen({ on }) {
   process.exit(1);
 }
 
+/** @param {{ observe?: string }} options */
+function observed({ observe }) {
+  if (observe === undefined || observe === 'yes' || observe === 'no')
+    return observe === undefined ? undefined : observe === 'yes';
+  console.error(`--observe is yes or no, not "${observe}".`);
+  process.exit(1);
+}
+
 const HELP = `npm run compose [-- options]      writes docker/compose.yaml from topology.ts, and docker/.env with a password for each role
 
   --on a,b     what carries messages: ${['postgres', ...Object.keys(TECHNOLOGIES)].join(', ')}; kept in .env until said otherwise
+  --observe X  yes: Prometheus and Grafana run, too; no: they do not; kept in .env until said otherwise
   --print      prints the YAML and writes nothing
   --help`;
 
 const { values } = commandLine(HELP, {
-  options: { on: { type: 'string' }, print: { type: 'boolean' } },
+  options: { on: { type: 'string' }, observe: { type: 'string' }, print: { type: 'boolean' } },
 });
 if (values.print) {
   process.stdout.write(yaml());
 } else {
   const on = chosen(values);
+  const observe = observed(values);
   fs.writeFileSync(YAML, yaml());
   console.log(`${YAML}: ${topology.length} processes`);
-  writeEnv(on);
+  writeEnv(on, observe);
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { milliseconds, type Duration } from '@parley/contract';
 import { parse } from 'yaml';
@@ -133,10 +133,15 @@ describe('docker/compose.yaml', () => {
   });
 
   it('publishes the gateway and the console, to this machine only, without their operations', () => {
-    const published = containers
-      .filter(([, { ports }]) => ports)
-      .map(([name, { ports }]) => [name, ports!.map(filledIn)]);
-    expect(published).toEqual([
+    const published = (profiles?: string[]) =>
+      containers
+        .filter(([, { ports, profiles: of }]) => ports && String(of) === String(profiles))
+        .map(([name, { ports }]) => [name, ports!.map(filledIn)]);
+    expect(published(['observe'])).toEqual([
+      ['prometheus', ['127.0.0.1:9090:9090']],
+      ['grafana', ['127.0.0.1:3300:3000']],
+    ]);
+    expect(published()).toEqual([
       ['gateway', ['127.0.0.1:4000:3000']],
       ['console', ['127.0.0.1:4080:3000']],
     ]);
@@ -180,6 +185,28 @@ describe('docker/compose.yaml', () => {
       volumes.filter((volume) => !volume.startsWith('.')).map((volume) => volume.split(':')[0]),
     );
     expect(kept.sort()).toEqual(Object.keys(compose.volumes).sort());
+  });
+
+  it('shows Prometheus the metrics of every service, at the port where they are', () => {
+    const { scrape_configs } = parse(
+      readFileSync(join(ROOT, 'docker/observability/prometheus.yaml'), 'utf8'),
+    ) as { scrape_configs: [{ dns_sd_configs: { names: string[]; port: number }[] }] };
+    const scraped = scrape_configs[0].dns_sd_configs.flatMap(({ names, port }) =>
+      names.map((name) => [name, port]),
+    );
+    const served = services.map((name) => {
+      const { PORT, OPERATIONS_PORT } = readBy(name);
+      return [name, OPERATIONS_PORT ?? PORT];
+    });
+    expect(scraped.sort()).toEqual(served.sort());
+  });
+
+  it('mounts files that are there', () => {
+    const mounted = containers.flatMap(([, { volumes = [] }]) =>
+      volumes.filter((volume) => volume.startsWith('.')).map((volume) => volume.split(':')[0]!),
+    );
+    for (const file of mounted)
+      expect([file, existsSync(join(ROOT, 'docker', file))]).toEqual([file, true]);
   });
 
   it('holds no password', () => {

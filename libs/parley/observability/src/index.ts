@@ -11,3 +11,4 @@ export {
 export { LOG_LEVELS, Logger, type LoggerOptions, type LogLevel } from './logger';
 export { type MeasuredMessaging, Metrics } from './metrics';
 export { HIDDEN, isSecretName, withoutSecrets, withoutSecretsInText } from './redaction';
+export { SERIES, type SeriesInfo } from './series-table';

@@ -2,15 +2,12 @@ import type { MessagingHealth, MessagingIntrospection } from '@parley/messaging'
 import type { Backlog, CallState, DeliveryObserver, Handling } from '@parley/messaging/transport';
 import { collectDefaultMetrics, Gauge, Registry, type Metric } from 'prom-client';
 import { Counters, type Count, type Distribution, Histograms } from './series';
+import { type LabelOf, SERIES, type SeriesOf } from './series-table';
 
 /** Read only when metrics are scraped. */
 export type MeasuredMessaging = Pick<MessagingIntrospection, 'health' | 'backlog'> &
   Partial<Pick<MessagingIntrospection, 'callState' | 'callInstances'>>;
 
-const HANDLING_SECONDS = [
-  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
-];
-const LAG_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600];
 const MEASURING_TIMEOUT_MS = 2_000;
 
 const OPENNESS = { closed: 0, 'half-open': 0.5, open: 1 } as const;
@@ -28,52 +25,24 @@ interface CallSeries {
   readonly duration: Distribution;
 }
 
+const countersOf = <N extends SeriesOf<'counter'>>(name: N) =>
+  new Counters<LabelOf<N>>(name, SERIES[name].help);
+const histogramsOf = <N extends SeriesOf<'histogram'>>(name: N) =>
+  new Histograms<LabelOf<N>>(name, SERIES[name].help, SERIES[name].buckets);
+
 /** Everything a process tells about itself in figures, in Prometheus' text format. */
 export class Metrics {
   readonly registry = new Registry();
-  private readonly handled = new Counters<'kind' | 'contract' | 'subscription' | 'outcome'>(
-    'parley_messages_handled_total',
-    'Deliveries by what became of them',
-  );
-  private readonly handling = new Histograms<'kind' | 'contract' | 'subscription'>(
-    'parley_message_handling_seconds',
-    'Time a delivery took, its immediate retries included',
-    HANDLING_SECONDS,
-  );
-  private readonly lag = new Histograms<'kind' | 'contract' | 'subscription'>(
-    'parley_message_lag_seconds',
-    'Time from when a message was sent to the end of its handling',
-    LAG_SECONDS,
-  );
-  private readonly redelivered = new Counters<'kind' | 'contract' | 'subscription'>(
-    'parley_message_redeliveries_total',
-    'Handlings beyond the first of a message, immediate and delayed',
-  );
-  private readonly died = new Counters<'kind' | 'contract' | 'subscription'>(
-    'parley_dead_letters_total',
-    'Messages that became dead letters',
-  );
-  private readonly calls = new Counters<'side' | 'contract' | 'outcome'>(
-    'parley_calls_total',
-    'Calls by side (caller, owner) and outcome',
-  );
-  private readonly calling = new Histograms<'side' | 'contract'>(
-    'parley_call_seconds',
-    'Time a call took',
-    HANDLING_SECONDS,
-  );
-  private readonly calledAgain = new Counters<'contract' | 'why'>(
-    'parley_call_further_requests_total',
-    'Requests of calls that were sent once more: retry, hedge',
-  );
-  private readonly relayed = new Counters<never>(
-    'parley_messages_relayed_total',
-    'Messages the outbox handed to a technology',
-  );
-  private readonly missed = new Counters<'contract'>(
-    'parley_broadcasts_missed_total',
-    'Broadcasts of other instances that never arrived here',
-  );
+  private readonly handled = countersOf('parley_messages_handled_total');
+  private readonly handling = histogramsOf('parley_message_handling_seconds');
+  private readonly lag = histogramsOf('parley_message_lag_seconds');
+  private readonly redelivered = countersOf('parley_message_redeliveries_total');
+  private readonly died = countersOf('parley_dead_letters_total');
+  private readonly calls = countersOf('parley_calls_total');
+  private readonly calling = histogramsOf('parley_call_seconds');
+  private readonly calledAgain = countersOf('parley_call_further_requests_total');
+  private readonly relayed = countersOf('parley_messages_relayed_total');
+  private readonly missed = countersOf('parley_broadcasts_missed_total');
 
   private readonly handlings = new Map<string, Map<string, HandlingSeries>>();
   private readonly sides = {
@@ -129,37 +98,14 @@ export class Metrics {
 
   /** Adds the gauges that are read from messaging: its consumers, outbox and backlog. */
   measure(messaging: MeasuredMessaging): void {
-    const intakes = this.gauge(
-      'parley_intake_consuming',
-      'Whether an intake takes messages (1) or not (0)',
-      ['kind', 'technology'],
-    );
-    const paused = this.gauge(
-      'parley_subscription_paused',
-      'Whether a subscription waits because most of its handlings failed; absent when not',
-      ['kind', 'subscription'],
-    );
-    const overdue = this.gauge(
-      'parley_handlings_overdue',
-      'Handlings over their timeout and still running; absent when none',
-      ['kind', 'subscription'],
-    );
-    const outbox = this.gauge('parley_outbox_waiting', 'Messages in the outbox, not yet relayed');
-    const oldest = this.gauge(
-      'parley_outbox_oldest_seconds',
-      'How long the oldest due message in the outbox waits',
-    );
-    const backlog = this.gauge(
-      'parley_backlog_messages',
-      'Messages of a subscription by what they wait for: waiting, parked, delayed, dead',
-      ['subscription', 'state'],
-    );
+    const intakes = this.gauge('parley_intake_consuming');
+    const paused = this.gauge('parley_subscription_paused');
+    const overdue = this.gauge('parley_handlings_overdue');
+    const outbox = this.gauge('parley_outbox_waiting');
+    const oldest = this.gauge('parley_outbox_oldest_seconds');
+    const backlog = this.gauge('parley_backlog_messages');
     const calls = this.callGauges();
-    const instances = this.gauge(
-      'parley_call_instances',
-      'Instances of an owner that is called, by state: in use, left out, ejected',
-      ['owner', 'state'],
-    );
+    const instances = this.gauge('parley_call_instances');
     this.refresh = async () => {
       calls(messaging.callState?.());
       const [health, backlogs] = await Promise.all([
@@ -188,21 +134,9 @@ export class Metrics {
 
   /** The gauges of calls, and how they are set. */
   private callGauges(): (state: CallState | undefined) => void {
-    const circuits = this.gauge(
-      'parley_call_circuit_open',
-      'Whether calls are refused because nearly all failed: 1 open, 0.5 half-open, 0 closed',
-      ['contract'],
-    );
-    const inFlight = this.gauge(
-      'parley_calls_in_flight',
-      'Calls under way by side (caller, owner)',
-      ['side', 'contract'],
-    );
-    const limits = this.gauge(
-      'parley_call_limit',
-      'Calls of a contract that this process answers at the same time at most',
-      ['contract'],
-    );
+    const circuits = this.gauge('parley_call_circuit_open');
+    const inFlight = this.gauge('parley_calls_in_flight');
+    const limits = this.gauge('parley_call_limit');
     return (state) => {
       for (const { contract, circuit, inFlight: count } of state?.targets ?? []) {
         circuits.set({ contract }, OPENNESS[circuit]);
@@ -217,8 +151,14 @@ export class Metrics {
 
   private refresh: () => Promise<void> = () => Promise.resolve();
 
-  private gauge<L extends string>(name: string, help: string, labelNames: L[] = []): Gauge<L> {
-    return new Gauge<L>({ name, help, labelNames, registers: [this.registry] });
+  private gauge<N extends SeriesOf<'gauge'>>(name: N): Gauge<LabelOf<N>> {
+    const { help, labels } = SERIES[name];
+    return new Gauge<LabelOf<N>>({
+      name,
+      help,
+      labelNames: labels as readonly LabelOf<N>[],
+      registers: [this.registry],
+    });
   }
 
   private countHandling(handling: Handling): void {
