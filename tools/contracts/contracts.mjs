@@ -5,7 +5,7 @@
 // conversation without a new version.
 import path from 'node:path';
 import { commandLine } from '../terminal/command-line.mjs';
-import { messageOf } from '../terminal/errors.mjs';
+import { messageOf, Mistake } from '../terminal/errors.mjs';
 import { asyncDocuments } from './async-documents.mjs';
 import { broken, leftovers, orphans, unread } from './broken-promises.mjs';
 import { callDocuments } from './call-documents.mjs';
@@ -39,7 +39,8 @@ const { values: options } = commandLine(HELP, {
  * @returns {never}
  */
 function inOneSentence(error) {
-  const isOurs = error instanceof Error && error.name === 'ContractError';
+  const isOurs =
+    error instanceof Mistake || (error instanceof Error && error.name === 'ContractError');
   console.error(`${isOurs ? '' : 'the contracts cannot be loaded: '}${messageOf(error)}`);
   process.exit(1);
 }

@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import { HOME, list, ownerOf, owners } from './contract-sources.mjs';
 import { listInBase, showInBase } from './written-files.mjs';
+import { messageOf, Mistake } from '../terminal/errors.mjs';
 
 /** @import { ContractSchema } from '../../libs/parley/contract/src/index.js' */
 /** @import { GeneratedFile } from './written-files.mjs' */
@@ -39,8 +40,28 @@ export function committed(base) {
   /** @type {ContractSchema[]} */
   const schemas = files
     .filter((file) => SCHEMA.test(file))
-    .map((file) => JSON.parse(base ? showInBase(base, file) : fs.readFileSync(file, 'utf8')));
+    .map((file) =>
+      base
+        ? parsed(`${base}:${file}`, showInBase(base, file))
+        : parsed(file, fs.readFileSync(file, 'utf8')),
+    );
   return byName(schemas);
+}
+
+/**
+ * @param {string} file
+ * @param {string} text
+ * @returns {ContractSchema}
+ * @throws Mistake naming the file
+ */
+function parsed(file, text) {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Mistake(
+      `${file} cannot be read (${messageOf(error)}); what it promised is unknown: restore it from version control`,
+    );
+  }
 }
 
 /**

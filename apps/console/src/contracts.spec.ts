@@ -118,6 +118,28 @@ describe('the contract gate against a base', () => {
     expect(against()).toEqual({ status: 0, out: '3 contracts against base, 0 problems\n' });
   });
 
+  it('says which schema cannot be read, here and in the base, and that it has to be restored', () => {
+    const schema = `${HOME}/schemas/catalog.price-told.v1.json`;
+    put(schema, '{');
+    const here = against();
+    expect([here.status, here.out]).toEqual([
+      1,
+      expect.stringMatching(
+        /^libs\S+price-told\.v1\.json cannot be read \(.+\); what it promised is unknown: restore it from version control\n$/,
+      ),
+    ]);
+    git('checkout', '-q', '--detach');
+    git('add', '-A');
+    git('commit', '-qm', 'broken');
+    const broken = git('rev-parse', 'HEAD').trim();
+    git('checkout', '-q', 'base');
+    const there = contracts('--check', '--base', broken);
+    expect([there.status, there.out]).toEqual([
+      1,
+      expect.stringContaining(`${broken}:${schema} cannot be read`),
+    ]);
+  });
+
   it('refuses a version that cannot read what was deleted, and a withdrawal without a reason', () => {
     changed("{ key: 'sku' }", "{ key: 'sku', version: 2 }");
     write(
