@@ -19,9 +19,11 @@ assert.ok(commands.length > 15, 'the commands of package.json were not recognise
 for (const [name, command] of commands)
   test(`npm run ${name} -- --help says how it is used, and does nothing`, async () => {
     const file = OURS.exec(command)?.[1] ?? '';
+    const before = fs.readdirSync(root);
     const { stdout, stderr } = await promisify(execFile)(process.execPath, [file, '--help'], {
       cwd: root,
     });
     assert.match(stdout, new RegExp(`^npm (?:run )?${name}\\b`));
     assert.equal(stderr, '');
+    assert.deepEqual(fs.readdirSync(root), before);
   });
