@@ -191,6 +191,33 @@ export const PLANTS = {
       },
     ],
   },
+  'charged-unreserved': {
+    what: 'an order is charged before its stock is reserved',
+    finds: ['steps'],
+    ...PLAIN,
+    edits: [
+      {
+        file: SAGA,
+        from: 'send(ReserveStock, { orderId, lines: pieces(lines) }),',
+        to: 'send(ChargePayment, { orderId, amount: total, token: payment.token }),',
+      },
+      {
+        file: SAGA,
+        from: "(order.stage === 'charging' ? ship(order) : stay(order))",
+        to: "(order.stage === 'reserving' ? next({ ...order, stage: 'charging' }, send(ReserveStock, { orderId: order.orderId, lines: pieces(order.lines) })) : stay(order))",
+      },
+      {
+        file: SAGA,
+        from: "(order.stage === 'reserving' ? charge(order) : stay(order))",
+        to: "(order.stage === 'charging' ? ship(order) : stay(order))",
+      },
+      {
+        file: SAGA,
+        from: "order.stage === 'charging' ? release({ ...order, reason }) : stay(order),",
+        to: "order.stage === 'reserving' ? reject({ ...order, reason }) : stay(order),",
+      },
+    ],
+  },
   'mail-over-another-sum': {
     what: 'mails name ten times the amount',
     finds: ['mails'],
