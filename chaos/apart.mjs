@@ -76,7 +76,7 @@ export async function poison(bed, { fault }, milliseconds) {
   const card = cardOf(fault);
   spoil(shop.dir, card);
   const from = Date.now();
-  const order = await customers.placeOne(card);
+  const order = await customers.placeOne(card, await plentiful(bed));
   if (order === undefined) throw new Error(`the order with the card ${card} was refused`);
   const died = await bed.until(
     Math.max(milliseconds, DEAD_WITHIN_MS[fault] ?? 0),
@@ -104,6 +104,17 @@ export async function poison(bed, { fault }, milliseconds) {
     ...(why && { why }),
     bit: times > 0,
   };
+}
+
+/**
+ * The product of which most is left: an order that is out of stock would never be charged.
+ * @param {TestBed} bed
+ * @returns {Promise<string>}
+ */
+async function plentiful(bed) {
+  /** @type {{ sku: string }} */
+  const { sku } = await bed.row('select sku from inventory.stock order by available desc limit 1');
+  return sku;
 }
 
 const DEATHS = `select q.name as queue, d.id::text, d.error, d.cause, d.attempts, d.failure, convert_from(d.body, 'UTF8') as body from parley.dead d join parley.queue q on q.id = d.queue`;

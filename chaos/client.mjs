@@ -187,13 +187,15 @@ export class Customers {
   }
 
   /**
-   * Places one order with this card. Resolves as `#place`.
+   * Places one order of one piece with this card. Resolves as `#place`.
    * @param {string} token
+   * @param {string} sku
    */
-  placeOne(token) {
+  placeOne(token, sku) {
     const order = this.#invent(0);
     return this.#place(`chaos-${this.seed}-${token}-${Date.now()}`, {
       ...order,
+      lines: [{ sku, quantity: 1 }],
       payment: { token },
     });
   }
