@@ -1,4 +1,4 @@
-import { ContractError, contractNamed, type Contract } from '@parley/contract';
+import { ContractError, contractNamed, contractsLoaded, type Contract } from '@parley/contract';
 import type { Messaging } from '@parley/messaging';
 import { withTimeout } from '@parley/messaging/transport';
 import { z } from 'zod';
@@ -59,7 +59,7 @@ export interface OperationsApiOptions {
 
 /**
  * The operations of a process, for a server to answer with. Paths are below where it is mounted.
- *     GET  status  backlog  explain/:contract  asyncapi  topology  doctor
+ *     GET  status  backlog  contracts  explain/:contract  asyncapi  topology  doctor
  *     GET  dead-letters[/groups]?subscription=&contract=&error=&group=&from=&to=&limit=
  *     GET  dead-letters/:id  dead-letters/audit?letter=&who=&limit=
  *     POST dead-letters/:id/replay|edit|discard  dead-letters/replay|discard
@@ -137,6 +137,7 @@ export class OperationsApi {
         status: 200,
         body: asyncDocument(this.options.facts().service, this.asked.introspection),
       };
+    if (name === 'contracts') return { status: 200, body: this.contracts() };
     if (name === 'topology') return { status: 200, body: this.asked.introspection.topology() };
     if (name === 'doctor')
       return { status: 200, body: await inTime(this.asked.introspection.checkDurability()) };
@@ -200,6 +201,15 @@ export class OperationsApi {
       inspectable: this.options.inspectable,
       ...health,
     };
+  }
+
+  /** Every contract that this service has loaded, with its handlers here. */
+  private contracts(): object {
+    const handlers = this.asked.introspection.handlerInfo();
+    return contractsLoaded().map(({ name, kind, owner, version, key }) => ({
+      ...{ name, kind, owner, version, key },
+      handlers: handlers.filter(({ contract }) => contract === name),
+    }));
   }
 
   /** The route and the handler of a contract in this service. */

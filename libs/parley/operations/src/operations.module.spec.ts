@@ -22,6 +22,8 @@ import { OperationsModule, type OperationsModuleOptions } from './operations.mod
 
 const Book = command('hotel.book', z.object({ room: z.string() }), { key: 'room' });
 type Book = Message<typeof Book>;
+/** Known, and handled by nobody. */
+command('hotel.wake', z.object({ room: z.string() }));
 
 let isFull = true;
 const booked = new Gate();
@@ -202,6 +204,21 @@ describe('operations in an application of its own', () => {
           },
         },
       });
+    });
+
+    it('list every contract that the process knows, with its handlers here', async () => {
+      const { body } = await ask('/operations/contracts');
+      const common = { kind: 'command', owner: 'hotel', version: 1 };
+      // The kit's trials, loaded here, too, have contracts of other owners.
+      expect((body as { owner: string }[]).filter(({ owner }) => owner === 'hotel')).toEqual([
+        {
+          ...common,
+          name: 'hotel.book',
+          key: 'room',
+          handlers: [expect.objectContaining({ handler: 'Desk.book', subscription: 'hotel' })],
+        },
+        { ...common, name: 'hotel.wake', handlers: [] },
+      ]);
     });
 
     it('show a dead letter and replay it in the name of the user whom the guard found', async () => {
