@@ -151,6 +151,19 @@ export const topology: Process[] = [
   },
 ];
 
+/**
+ * The services that send a contract: its owner tells events and broadcasts, who names the owner
+ * above calls it or sends it commands.
+ */
+export function sendersOf({ kind, owner }: { readonly kind: string; readonly owner: string }) {
+  const list = kind === 'call' ? 'calls' : kind === 'command' ? 'commands' : undefined;
+  return topology
+    .filter((process) =>
+      list ? process[list]?.some((name) => name === owner) : process.name === owner,
+    )
+    .map(({ name }) => name);
+}
+
 // Below the ports that systems give to outgoing connections (Linux: 32768 and up): one of those
 // would make a start fail now and then.
 export const PORTS = {

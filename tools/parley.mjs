@@ -7,13 +7,11 @@ import { build, isCurrent } from './build/build.mjs';
 import { CHANGES_HELP, changeRunning, isChange } from './dev/change-running.mjs';
 import { placeHere } from './dev/place.mjs';
 import { NOT_RUNNING } from './dev/run-file.mjs';
-import { topology } from './topology/topology.mjs';
+import { sendersOf } from './topology/topology.mjs';
 
 /** @import { main as Main } from '../libs/parley/cli/src/index.js' */
 
 const SOURCES = 'libs/parley/cli/src';
-/** Lists of topology.ts in which a caller names the owners of contracts of a kind. */
-const CALLERS = /** @type {const} */ ({ call: 'calls', command: 'commands' });
 
 /** An image has no sources; there, and where nothing has changed, what was built is used. */
 async function compiled() {
@@ -24,19 +22,6 @@ async function compiled() {
     .map((name) => path.join(SOURCES, name))
     .filter((file) => file.endsWith('.ts') && !/\.(spec|fixture)\.ts$/.test(file));
   if (!files.every((file) => isCurrent(file))) await build();
-}
-
-/**
- * @param {{ kind: string, owner: string }} contract
- * @returns {string[]}
- */
-function sendersOf({ kind, owner }) {
-  const list = kind === 'call' || kind === 'command' ? CALLERS[kind] : undefined;
-  return topology
-    .filter((process) =>
-      list ? process[list]?.some((name) => name === owner) : process.name === owner,
-    )
-    .map(({ name }) => name);
 }
 
 const words = process.argv.slice(2);

@@ -15,4 +15,5 @@ if (existsSync('topology.ts')) {
 /** @type {typeof import('../../topology.js')} */
 const built = createRequire(import.meta.url)(path.join(root, 'dist/topology.js'));
 
-export const { topology, PORTS, httpPort, callsPort, operationsPort, instanceName } = built;
+export const { topology, PORTS, sendersOf, httpPort, callsPort, operationsPort, instanceName } =
+  built;

@@ -192,6 +192,63 @@ describe('explain', () => {
   });
 });
 
+describe('contracts', () => {
+  const known = (name: string, kind: string, handlers: object[] = [], version = 1) => ({
+    ...{ name, kind, owner: name.split('.')[0], version, handlers },
+  });
+  const ofOrders = [
+    known('orders.order-placed', 'event', [], 2),
+    known('payments.charge-payment', 'command'),
+  ];
+  const figures = { handler: 'FiguresController.placed', subscription: 'payments.figures' };
+  const ofPayments = [
+    known('orders.order-placed', 'event', [figures], 3),
+    known('payments.charge-payment', 'command', [{ handler: 'PaymentController.charge' }]),
+  ];
+  const PATH = 'GET /operations/contracts';
+  const answer = () => {
+    orders.answers[PATH] = [{ body: ofOrders }];
+    payments.answers[PATH] = [{ body: ofPayments }];
+  };
+
+  it('lists each once, with who may send it and who handles it', async () => {
+    answer();
+    const { code, out } = await run('contracts');
+    expect(code).toBe(0);
+    expect(out).toMatch(/orders.order-placed +event +orders +2 +orders +payments.figures/);
+    expect(out).toMatch(
+      /payments.charge-payment +command +payments +1 +orders, payments +payments\n/,
+    );
+  });
+
+  it('knows the version of the owner, the senders that are declared, and every handler', async () => {
+    answer();
+    const surroundings = { ...at(both()), sendersOf: () => ['orders'] };
+    const { out } = await parley(['contracts', '--json'], { surroundings });
+    expect(JSON.parse(out)).toEqual([
+      {
+        ...{ contract: 'orders.order-placed', kind: 'event', owner: 'orders', version: 2 },
+        senders: ['orders'],
+        handlers: [{ service: 'payments', version: 3, ...figures }],
+      },
+      {
+        ...{ contract: 'payments.charge-payment', kind: 'command', owner: 'payments', version: 1 },
+        senders: ['orders'],
+        handlers: [{ service: 'payments', version: 1, handler: 'PaymentController.charge' }],
+      },
+    ]);
+  });
+
+  it('takes the highest version where the owner does not answer', async () => {
+    payments.answers[PATH] = [{ body: ofPayments }];
+    const { out, err } = await parley(['contracts', '--json'], {
+      surroundings: at({ orders: [DEAD], payments: [payments.url] }),
+    });
+    expect(JSON.parse(out)).toMatchObject([{ version: 3, senders: ['orders'] }, {}]);
+    expect(err).toMatch(/^orders.* does not answer/);
+  });
+});
+
 describe('topology and doctor', () => {
   const technology = { technology: 'rabbitmq', address: 'amqp://mq' };
 

@@ -2,6 +2,7 @@ import type { CommandGroup } from '../command-line/command';
 import { audit } from './audit';
 import { completionOf } from './completion';
 import { concurrency } from './concurrency';
+import { contracts } from './contracts';
 import { audit as deadLettersAudit } from './dead-letters-audit';
 import { discard, replay } from './dead-letters-decide';
 import { edit } from './dead-letters-edit';
@@ -36,6 +37,7 @@ export const PARLEY: CommandGroup = {
     concurrency,
     erase,
     audit,
+    contracts,
     explain,
     topology,
     doctor,
