@@ -18,6 +18,8 @@ const MANIFEST = '.manifest.json';
 const NOT_BUILT = /\.(spec|test-d|d)\.ts$/;
 /** Processes and parts that only tests start. */
 const FOR_TESTS = /\.(fixture|trial)\.ts$/;
+/** The page of the console is for browsers: page.mjs builds it. */
+const PAGE = 'apps/console/page/';
 const ASSET = /\.(sql|json|proto)$|\/assets\//;
 
 const settings = { jsc: aliases.forSwc, root: aliases.root };
@@ -44,11 +46,13 @@ function recipe() {
  */
 const isSource = (file, withFixtures) =>
   file.includes('/src/') &&
+  !file.startsWith(PAGE) &&
   file.endsWith('.ts') &&
   !NOT_BUILT.test(file) &&
   (withFixtures || !FOR_TESTS.test(file));
 /** @param {string} file */
-const isAsset = (file) => file.includes('/src/') && !file.endsWith('.ts') && ASSET.test(file);
+const isAsset = (file) =>
+  file.includes('/src/') && !file.startsWith(PAGE) && !file.endsWith('.ts') && ASSET.test(file);
 
 /**
  * The files that a build is made of, from the root.

@@ -7,7 +7,7 @@ import ts from 'typescript';
 process.chdir(path.resolve(import.meta.dirname, '../..'));
 
 const ROOTS = ['apps', 'bench', 'chaos', 'libs', 'tools'];
-const SOURCE = /\.(?:ts|mjs|cjs)$/;
+const SOURCE = /\.(?:tsx?|mjs|cjs)$/;
 
 const files = new Set(
   ROOTS.flatMap((root) =>
@@ -24,7 +24,7 @@ function importsOf(file) {
   return importedFiles.flatMap(({ fileName }) => {
     if (!fileName.startsWith('.')) return [];
     const target = path.join(path.dirname(file), fileName);
-    return [target, `${target}.ts`, path.join(target, 'index.ts')].filter((name) =>
+    return [target, `${target}.ts`, `${target}.tsx`, path.join(target, 'index.ts')].filter((name) =>
       files.has(name),
     );
   });

@@ -144,6 +144,23 @@ async function compile() {
   progress.send(`${stdout.trim().replace(/^c/, 'C')} (${since()})`);
 }
 
+/**
+ * Builds the operators' page, if it changed, beside the services and after them: nobody waits for
+ * it, and until it is there the console says so.
+ */
+async function buildPage() {
+  const began = performance.now();
+  const building = promisify(execFile)(process.execPath, ['tools/build/page.mjs', '--gently']);
+  process.once('exit', () => building.child.kill());
+  try {
+    const { stdout } = await building;
+    if (stdout.startsWith('built') && !stopping)
+      progress.send(`The operators' page is built (${seconds(performance.now() - began)})`);
+  } catch (error) {
+    if (!stopping) progress.send(`The operators' page could not be built: ${messageOf(error)}`);
+  }
+}
+
 /** @param {Process[]} processes */
 function checkBuilt(processes) {
   const missing = processes.find(({ name }) => !fs.existsSync(`dist/apps/${name}/src/main.js`));
@@ -285,6 +302,11 @@ function showTable() {
   );
   const gateway = supervised.find(({ instance }) => instance.service === 'gateway');
   if (gateway) progress.send(`Try: npm run order   or open ${gateway.instance.url}/docs`);
+  const page = supervised.find(({ instance }) => instance.service === 'console');
+  if (page)
+    progress.send(
+      `Operate it: ${page.instance.url}/#token=${encodeURIComponent(process.env.OPERATIONS_TOKEN ?? '')}`,
+    );
 }
 
 /** @param {Supervised} service */
@@ -352,6 +374,7 @@ async function start(options) {
   writeAddresses(instances);
   writeCalls(instances);
   for (const service of supervised) service.start();
+  if (supervised.some(({ instance }) => instance.service === 'console')) void buildPage();
   void keepPostgres(options);
   if (!(await allReady())) return;
   await takeChanges((change, say) => fleet.change(change, say));

@@ -4,15 +4,19 @@ import type { OperatorRequest } from '@parley/cli';
 import type { AuditTrail, OperationsAccess } from '@parley/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
-type Operator = Parameters<AuditTrail['note']>[1];
+export type Operator = NonNullable<Parameters<AuditTrail['note']>[1]>;
 
 const READS = ['GET', 'HEAD'];
-const operators = new WeakMap<FastifyRequest, Operator>();
+const operators = new WeakMap<FastifyRequest, Operator | undefined>();
+
+/** Marks the routes of the page, which holds no data: they ask for no token. */
+export const OPEN = { isOpen: true } as const;
 
 /**
  * Admits requests that name a known host, from operators with the needed role or with the token of
  * operations, and writes the requested changes to the audit. A change from a page of another origin
- * is refused: browsers send the page's origin with every change.
+ * is refused: browsers send the page's origin with every change. Reads of routes that are marked as
+ * open need a known host only.
  */
 export function guard(
   app: NestFastifyApplication,
@@ -24,6 +28,8 @@ export function guard(
     const { method, headers } = request;
     const admission = await access.admit(method, headers);
     operators.set(request, admission.refusal?.operator ?? operatorIn(admission));
+    // By the route that was found, not by the path: a path has many spellings.
+    if (isOpen(request) && admission.refusal?.status !== 421) return;
     if (admission.refusal !== undefined)
       return refuse(reply, admission.refusal.status, admission.refusal.message);
     const { origin, host } = headers;
@@ -37,6 +43,11 @@ export function guard(
     audit.note({ method, path, from: ip }, operators.get(request), reply.statusCode);
   });
 }
+
+/** The operator of the request, as the audit names them. */
+export const CurrentOperator = createParamDecorator((_: unknown, context: ExecutionContext) =>
+  operators.get(context.switchToHttp().getRequest<FastifyRequest>()),
+);
 
 /**
  * The operator's own credentials. They are passed on with a change: the service checks them, and
@@ -53,8 +64,12 @@ export const AsOperator = createParamDecorator(
   },
 );
 
-const operatorIn = (admission: Awaited<ReturnType<OperationsAccess['admit']>>): Operator =>
-  admission.refusal === undefined ? admission.operator : undefined;
+const isOpen = ({ method, routeOptions }: FastifyRequest): boolean =>
+  READS.includes(method) && (routeOptions.config as Partial<typeof OPEN>).isOpen === true;
+
+const operatorIn = (
+  admission: Awaited<ReturnType<OperationsAccess['admit']>>,
+): Operator | undefined => (admission.refusal === undefined ? admission.operator : undefined);
 
 const refuse = (reply: FastifyReply, statusCode: number, message: string) =>
   reply.status(statusCode).send({ message, statusCode });

@@ -18,6 +18,12 @@ const TOKEN = 'a-token-of-operators';
 const AUTHORIZED = { authorization: `Bearer ${TOKEN}` };
 const DEAD = 'http://127.0.0.1:1';
 
+/** The call server is down, too, because of the database. */
+const NOT_READY = {
+  'call (grpc)': { status: 'down', reason: 'stopped' },
+  database: { status: 'down', reason: 'refused' },
+};
+
 /** As an instance of orders answers: `/operations` takes no change from a web page. */
 const orders = () =>
   InstanceOnTrial.start(({ method, url, headers }) => {
@@ -28,7 +34,7 @@ const orders = () =>
     if (method === 'POST')
       return { status: 404, body: { message: 'there is no dead letter any more' } };
     if (url === '/health/ready')
-      return { status: 503, body: { status: 'error', details: { database: { status: 'down' } } } };
+      return { status: 503, body: { status: 'error', details: NOT_READY } };
     if (url === '/operations/status') return { body: { service: 'orders', phase: 'running' } };
     if (url === '/operations/overdue') return { body: [{ id: 'm-1' }] };
     if (url?.startsWith('/operations/sagas')) return { body: [{ key: 'a' }] };
@@ -94,12 +100,16 @@ describe('the console', () => {
         service: 'orders',
         url: DEAD,
         ready: false,
+        state: 'silent',
+        causes: [expect.stringContaining('fetch failed')],
         health: expect.stringContaining('fetch failed'),
       },
       {
         service: 'orders',
         url: instances[0]!.url,
         ready: false,
+        state: 'not ready',
+        causes: ['database: refused'],
         health: expect.objectContaining({ status: 'error' }),
         status: { service: 'orders', phase: 'running' },
       },
@@ -107,10 +117,60 @@ describe('the console', () => {
         service: 'catalog',
         url: instances[1]!.url,
         ready: true,
+        state: 'ready',
+        causes: [],
         health: { count: 1 },
         status: { count: 1 },
       },
     ]);
+  });
+
+  it('tells an operator who they are', async () => {
+    expect(await get('me')).toEqual({
+      name: 'somebody (claimed)',
+      role: 'operator',
+      isProven: false,
+    });
+  });
+
+  it('shows every contract with its senders and handlers, and who did not say', async () => {
+    const known = (name: string, kind: string, handlers: object[] = []) => ({
+      ...{ name, kind, owner: name.split('.')[0], version: 1, handlers },
+    });
+    const stock = await InstanceOnTrial.start(() => ({
+      body: [known('inventory.reserve-stock', 'command', [{ handler: 'Stock.reserve' }])],
+    }));
+    const fleet = new Fleet(() => ({ inventory: [stock.url], orders: [DEAD] }), 1_000);
+    expect(await new FleetController(fleet, {} as Messenger).contracts()).toEqual({
+      contracts: [
+        {
+          ...{ name: 'inventory.reserve-stock', kind: 'command', owner: 'inventory', version: 1 },
+          senders: ['orders'], // as topology.ts says
+          handlers: [{ service: 'inventory', handler: 'Stock.reserve', version: 1 }],
+        },
+      ],
+      unanswered: ['orders'],
+    });
+    await stock.stop();
+  });
+
+  it('shows one saga with the dead letters of its conversation', async () => {
+    const headers = { type: 'inventory.reserve-stock', correlationid: 'x' };
+    const one = await InstanceOnTrial.start(({ url }) =>
+      url?.startsWith('/operations/dead-letters')
+        ? { body: { count: 1, deadLetters: [{ id: '3', holds: true, headers }] } }
+        : { body: { key: 'a', correlationId: 'x', state: { total: 7 } } },
+    );
+    const controller = new FleetController(
+      new Fleet(() => ({ orders: [one.url] }), 1_000),
+      {} as Messenger,
+    );
+    const reply = { status: () => undefined } as never;
+    expect(await controller.saga('orders', 'fulfilment', 'a', reply)).toEqual({
+      ...{ key: 'a', correlationId: 'x', state: { total: 7 } },
+      dead: [{ letter: 'orders/3', contract: 'inventory.reserve-stock', holds: true }],
+    });
+    await one.stop();
   });
 
   it('shows with each saga the dead letters of its conversation', async () => {

@@ -11,15 +11,26 @@ import {
   Query,
   Res,
 } from '@nestjs/common';
-import { Fleet, sagasWithDead } from '@parley/cli';
+import {
+  catalogueOf,
+  deadOfConversation,
+  Fleet,
+  KnownContracts,
+  readinessOf,
+  sagasWithDead,
+  Status,
+} from '@parley/cli';
 import { Messenger } from '@parley/messaging';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
+import { sendersOf } from '../../../topology';
+import { CurrentOperator, type Operator } from './access';
 import { passedOn, rowOf } from './passed-on';
 
+const Conversation = z.looseObject({ correlationId: z.string() });
 const NewPrice = z.strictObject({ price: Cents });
 
-/** The operations console, for now as an API. */
+/** The operations console: what the page and the command line show. */
 @Controller('api')
 export class FleetController {
   constructor(
@@ -27,20 +38,32 @@ export class FleetController {
     private readonly messenger: Messenger,
   ) {}
 
-  /** Every instance: whether it is ready, and if not, why. */
+  /** The operator who asks: the name for the audit, and the role. */
+  @Get('me')
+  me(@CurrentOperator() operator: Operator) {
+    const { name, role, isProven } = operator;
+    return { name, role, isProven };
+  }
+
+  /** Every instance: whether it is ready, and if not, why, the root cause alone. */
   @Get('services')
   async services() {
     const [ready, status] = await Promise.all([
       this.fleet.askAll('/health/ready'),
       this.fleet.askAll('/operations/status'),
     ]);
-    return ready.map(({ service, url, ok, body, error }, index) => ({
-      service,
-      url,
-      ready: ok,
-      health: body ?? error,
-      status: status[index]?.ok ? status[index].body : undefined,
-    }));
+    return ready.map((answer, index) => {
+      const { service, url, ok, body, error } = answer;
+      const of = status[index]?.ok ? status[index].body : undefined;
+      return {
+        service,
+        url,
+        ready: ok,
+        ...readinessOf(answer, Status.safeParse(of).data),
+        health: body ?? error,
+        status: of,
+      };
+    });
   }
 
   /** Backlog per subscription: messages, lag, parked lanes, dead letters. */
@@ -71,6 +94,7 @@ export class FleetController {
     return [...answers.map(rowOf), ...incomplete];
   }
 
+  /** One saga: its state, history and running timeouts, and the dead letters of its conversation. */
   @Get('sagas/:service/:saga/:key')
   async saga(
     @Param('service') service: string,
@@ -78,13 +102,29 @@ export class FleetController {
     @Param('key') key: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    return passedOn(
-      reply,
-      await this.fleet.askOne(
-        service,
-        `/operations/sagas/${encodeURIComponent(saga)}/${encodeURIComponent(key)}`,
+    const path = `/operations/sagas/${encodeURIComponent(saga)}/${encodeURIComponent(key)}`;
+    const answer = await this.fleet.askOne(service, path);
+    const found = Conversation.safeParse(answer.body).data;
+    if (!answer.ok || !found) return passedOn(reply, answer);
+    const dead = await deadOfConversation(this.fleet, found.correlationId);
+    return passedOn(reply, { ...answer, body: { ...found, dead } });
+  }
+
+  /** Every contract: its kind and owner, who is declared to send it, and who handles it. */
+  @Get('contracts')
+  async contracts() {
+    const answers = await this.fleet.askEach('/operations/contracts');
+    const replies = answers.map(({ service, ok, body }) => ({
+      service,
+      body: ok ? KnownContracts.safeParse(body).data : undefined,
+    }));
+    return {
+      contracts: catalogueOf(
+        replies.flatMap(({ service, body }) => (body ? [{ service, body }] : [])),
+        sendersOf,
       ),
-    );
+      unanswered: replies.flatMap(({ service, body }) => (body ? [] : [service])),
+    };
   }
 
   /** The route and the handler of a contract in each service. */

@@ -2,9 +2,13 @@ import { AuditTrail, OperationsAccess, serve } from '@parley/service';
 import { guard } from './access';
 import { AppModule } from './app.module';
 import { environment } from './config';
+import { PAGE, servePage } from './page';
 
 void serve(AppModule, {
   http: {
-    configure: (app) => guard(app, new OperationsAccess(environment), app.get(AuditTrail)),
+    configure: (app) => {
+      guard(app, new OperationsAccess(environment), app.get(AuditTrail));
+      servePage(app, PAGE);
+    },
   },
 });
