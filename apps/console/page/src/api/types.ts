@@ -45,7 +45,7 @@ export interface Instance {
   };
 }
 
-interface SubscriptionBacklog {
+export interface SubscriptionBacklog {
   readonly subscription: string;
   readonly waiting: number;
   readonly parked: number;

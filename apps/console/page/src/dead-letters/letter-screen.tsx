@@ -117,7 +117,11 @@ function Whole({
             </dd>
             <dt>Sent by</dt>
             <dd>
-              {[headers['source'], headers['instance'], headers['build']]
+              {[
+                headers['source']?.replace(/^\//, ''),
+                headers['producerinstance'],
+                headers['producerbuild'],
+              ]
                 .filter((part) => part !== undefined)
                 .join(', ') || 'not known'}
             </dd>

@@ -22,7 +22,7 @@ import { Answer, Figure, Heading, Notice, Panel, Tag, Unanswered } from '../shar
 import { type Column, Table } from '../shared/table';
 import { graphOf, type MapEdge, type MapNode } from './graph';
 import { layout, type Point } from './layout';
-import { middleOf, pathOf } from './way';
+import { pathOf } from './way';
 
 const route = getRouteApi('/map');
 
@@ -144,6 +144,7 @@ function Drawing({ nodes, edges, shown, chosen, choose }: Drawn) {
         edgeTypes={EDGE_TYPES}
         colorMode={scheme}
         fitView
+        fitViewOptions={{ padding: 0.04 }}
         minZoom={0.2}
         nodesConnectable={false}
         nodesDraggable={false}
@@ -177,35 +178,23 @@ const flowNode = (
 });
 
 function flowEdge(
-  { id, from, to, kind, contracts }: MapEdge,
+  { id, from, to, kind }: MapEdge,
   ways: ReadonlyMap<string, readonly Point[]>,
   chosen: string | undefined,
 ): RoutedEdge {
   const isNear = chosen === undefined || from === chosen || to === chosen;
   const color = `var(--${kind})`;
-  const names = contracts.map(({ name }) => shortName(name));
   return {
     id,
     type: 'routed',
     source: from,
     target: to,
     data: { way: ways.get(id) ?? [] },
-    label: isNear && chosen !== undefined ? shortList(names) : undefined,
     style: { stroke: color, strokeWidth: isNear && chosen ? 2 : 1.5, opacity: isNear ? 1 : 0.15 },
     markerEnd: { type: MarkerType.ArrowClosed, color },
-    labelStyle: { fill: color },
-    labelBgStyle: { fill: 'var(--panel)' },
     zIndex: isNear && chosen !== undefined ? 1 : 0,
   };
 }
-
-const LISTED = 2;
-const shortList = (names: readonly string[]): string =>
-  names.length <= LISTED + 1
-    ? names.join(', ')
-    : `${names.slice(0, LISTED).join(', ')} and ${names.length - LISTED} more`;
-
-const shortName = (name: string): string => name.slice(name.indexOf('.') + 1);
 
 function Service({ data: { of, isChosen } }: NodeProps<ServiceNode>) {
   const { id, state, instances, waiting, dead } = of;
@@ -222,25 +211,9 @@ function Service({ data: { of, isChosen } }: NodeProps<ServiceNode>) {
 }
 
 /** Along the way that was laid around the other services. */
-function Routed({
-  data,
-  label,
-  labelStyle,
-  labelBgStyle,
-  style,
-  markerEnd,
-}: EdgeProps<RoutedEdge>) {
-  const way = data?.way ?? [];
-  const { x, y } = middleOf(way);
-  return (
-    <BaseEdge
-      path={pathOf(way)}
-      labelX={x}
-      labelY={y}
-      {...{ label, labelStyle, labelBgStyle, style, markerEnd }}
-    />
-  );
-}
+const Routed = ({ data, style, markerEnd }: EdgeProps<RoutedEdge>) => (
+  <BaseEdge path={pathOf(data?.way ?? [])} style={style} markerEnd={markerEnd} />
+);
 
 const NODE_TYPES = { service: Service };
 const EDGE_TYPES = { routed: Routed };

@@ -1,4 +1,4 @@
-import { middleOf, pathOf } from './way';
+import { pathOf } from './way';
 
 describe('the way of an edge', () => {
   it('is a line with round corners', () => {
@@ -25,17 +25,5 @@ describe('the way of an edge', () => {
     expect(pathOf([])).toBe('');
     const same = { x: 1, y: 1 };
     expect(pathOf([same, same, { x: 9, y: 1 }])).toBe('M1,1 L1,1 Q1,1 5,1 L9,1');
-  });
-
-  it('has its label in the middle of its longest part', () => {
-    expect(
-      middleOf([
-        { x: 0, y: 0 },
-        { x: 10, y: 0 },
-        { x: 10, y: 80 },
-        { x: 20, y: 80 },
-      ]),
-    ).toEqual({ x: 10, y: 40 });
-    expect(middleOf([])).toEqual({ x: 0, y: 0 });
   });
 });

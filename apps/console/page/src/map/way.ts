@@ -18,21 +18,6 @@ export function pathOf(points: readonly Point[]): string {
   return parts.join(' ');
 }
 
-/** The middle of the longest part: there is room for a label. */
-export function middleOf(points: readonly Point[]): Point {
-  let longest: { readonly length: number; readonly at: Point } = {
-    length: -1,
-    at: points[0] ?? { x: 0, y: 0 },
-  };
-  for (const [index, point] of points.slice(1).entries()) {
-    const before = points[index]!;
-    const length = Math.hypot(point.x - before.x, point.y - before.y);
-    if (length > longest.length)
-      longest = { length, at: { x: (point.x + before.x) / 2, y: (point.y + before.y) / 2 } };
-  }
-  return longest.at;
-}
-
 /** A point near `from`, on the way to another: at most half of it. */
 function towards(from: Point, to: Point): Point {
   const length = Math.hypot(to.x - from.x, to.y - from.y);

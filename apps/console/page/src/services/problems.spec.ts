@@ -93,6 +93,31 @@ describe('what needs a person', () => {
     );
   });
 
+  it('says of a pause and of overdue handlers once, not again as what degrades an instance', () => {
+    const paused = [{ subscription: 'orders.saga', reason: 'all failed; the last: away' }];
+    const late =
+      '1 over their timeout and still running, the oldest for 75 s: payments.charge-payment m-1';
+    const causes = [
+      'event (postgres): orders.saga: all failed; the last: away',
+      `command (postgres): orders.saga: all failed; the last: away; ${late}`,
+      'event (kafka): orders.saga: all failed; the last: away; and the broker is away',
+      'broadcast (redis): away',
+    ];
+    const orders = instance('orders', { state: 'degraded', causes, status: { paused } });
+    const run = { contract: 'payments.charge-payment', id: 'm-1', handler: 'C.run', age: 75_400 };
+    const found = problemsOf({
+      ...nothing,
+      instances: [orders],
+      overdue: [{ service: 'orders', url: orders.url, items: [{ ...run, ended: false }] }],
+    });
+    expect(found.map(({ severity, what }) => `${severity} ${what}`)).toEqual([
+      'bad paused: all failed; the last: away',
+      'warn 1 handler over the timeout and still running, the longest for 1 min: C.run',
+      `warn degraded: ${causes[2]}`,
+      'warn degraded: broadcast (redis): away',
+    ]);
+  });
+
   it('says what could not be read, unless there is nothing of the kind, or nobody to ask', () => {
     const away = { error: { status: 503, message: 'no answer' } };
     const instances = [

@@ -31,12 +31,12 @@ const ORDER: readonly string[] = ['silent', 'not ready', 'degraded'];
 /** What needs a person, the worst first; the same cause of several instances is one problem. */
 export function problemsOf(found: Found): readonly Problem[] {
   return [
-    ...causesOf(found.instances, 'bad'),
+    ...causesOf(found, 'bad'),
     ...outboxesOf(found.instances),
     ...pausesOf(found.instances),
     ...deadOf(found.deadLetters),
     ...overdueOf(found.overdue),
-    ...causesOf(found.instances, 'warn'),
+    ...causesOf(found, 'warn'),
     ...unreadOf(found),
   ];
 }
@@ -45,11 +45,11 @@ export const nameOf = ({ service, url, status }: Instance): string =>
   status?.instance ?? `${service} at ${url.replace(/^https?:\/\//, '')}`;
 
 /** Root causes: what the most instances have comes first, for the others may follow from it. */
-function causesOf(instances: readonly Instance[], severity: Problem['severity']) {
+function causesOf({ instances, overdue }: Found, severity: Problem['severity']) {
   const by = new Map<string, { readonly state: State; readonly cause: string; who: string[] }>();
   for (const one of instances) {
     if ((one.state === 'degraded') !== (severity === 'warn')) continue;
-    for (const cause of one.causes) {
+    for (const cause of one.causes.filter((text) => !isToldElsewhere(text, one, overdue))) {
       const id = `${one.state}: ${cause}`;
       const others = by.get(id) ?? { state: one.state, cause, who: [] };
       others.who.push(nameOf(one));
@@ -65,6 +65,27 @@ function causesOf(instances: readonly Instance[], severity: Problem['severity'])
       const state_ = state === 'ready' ? '' : STATES[state];
       return { id, severity, who: who.join(', '), what: `${state_}: ${cause}` };
     });
+}
+
+const OVERDUE = /\d+ over their timeout and still running, the oldest for \d+ s: \S+ \S+/;
+
+/** A pause and overdue handlers make an instance degraded: they are problems of their own. */
+function isToldElsewhere(
+  cause: string,
+  { status, url }: Instance,
+  overdue: readonly OverdueOfInstance[],
+): boolean {
+  const hasOverdue = overdue.some(
+    (one) => one.url === url && !('error' in one) && one.items.length > 0,
+  );
+  const told = (status?.paused ?? []).map(
+    ({ subscription, reason }) => `${subscription}: ${reason}`,
+  );
+  const part = cause.indexOf(': ') + 2; // `event (postgres): `
+  let rest = cause.slice(part);
+  for (const text of told) rest = rest.replace(text, '');
+  if (hasOverdue) rest = rest.replace(OVERDUE, '');
+  return rest.length < cause.length - part && /^[;\s]*$/.test(rest);
 }
 
 const outboxesOf = (instances: readonly Instance[]): readonly Problem[] => [

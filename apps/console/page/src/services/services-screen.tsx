@@ -173,7 +173,7 @@ function Instances({ instances }: { readonly instances: readonly Instance[] }) {
   const services = servicesOf(instances);
   const mixed = services.filter(({ builds }) => builds.length > 1);
   const columns: readonly Column<Instance>[] = [
-    { header: 'Instance', cell: (one) => nameOf(one) },
+    { header: 'Instance', cell: (one) => nameOf(one), kind: 'tight' },
     { header: 'State', cell: ({ state }) => <Tag tone={TONES[state]}>{state}</Tag>, kind: 'tight' },
     { header: 'Why', cell: ({ causes }) => causes.join('; ') },
     { header: 'Build', cell: ({ status }) => status?.build, kind: 'tight' },

@@ -18,6 +18,7 @@ describe('the subscriptions of all services', () => {
         { ...zero, subscription: 'orders.saga' },
         { ...zero, subscription: 'orders.outbox', dead: 1 },
         { ...zero, subscription: 'orders.mails', parked: 2 },
+        { ...zero, subscription: 'catalog.outbox' }, // nothing: no row
       ],
     },
     { service: 'catalog', error: 'refused' },

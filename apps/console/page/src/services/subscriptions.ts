@@ -4,6 +4,7 @@ import type {
   Instance,
   Kind,
   OverdueOfInstance,
+  SubscriptionBacklog,
 } from '../api/types';
 
 /** A subscription, of all instances of its service. */
@@ -38,6 +39,7 @@ export function subscriptionsOf(found: {
   const overdue = found.overdue.flatMap((one) => ('error' in one ? [] : one.items));
   return found.backlog
     .flatMap((answer) => ('error' in answer ? [] : answer.items.map((item) => ({ answer, item }))))
+    .filter(({ item }) => !item.subscription.endsWith(OUTBOX) || hasSome(item))
     .map(({ answer: { service }, item }): SubscriptionRow => {
       const { subscription, waiting, parked, delayed, dead } = item;
       const own = running.filter((one) => one.subscription === subscription);
@@ -52,6 +54,11 @@ export function subscriptionsOf(found: {
     })
     .sort((a, b) => urgency(a) - urgency(b) || (a.subscription < b.subscription ? -1 : 1));
 }
+
+/** Messages that cannot be sent are kept under such a name; usually there are none. */
+const OUTBOX = '.outbox';
+const hasSome = ({ waiting, parked, delayed, dead }: SubscriptionBacklog): boolean =>
+  waiting + parked + delayed + dead > 0;
 
 /** By kind of trouble, not by numbers: rows must not jump while somebody reads. */
 function urgency({ paused, dead, overdue, parked }: SubscriptionRow): number {
