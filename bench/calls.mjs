@@ -4,7 +4,7 @@
 import path from 'node:path';
 import { ask, start } from '../tools/calls/forked.mjs';
 import { freePort } from '../tools/dev/ports.mjs';
-import { median } from './median.mjs';
+import { median } from './measure/statistics.mjs';
 
 /** Calls of which each waits for the one before it. */
 const ONE_AT_A_TIME = 300;

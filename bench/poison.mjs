@@ -3,7 +3,7 @@
 // below twice that without, and no effect is missing or doubled.
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { median } from './median.mjs';
+import { median } from './measure/statistics.mjs';
 
 /** @import { PoisonRun } from '../libs/parley/transports/postgres/src/poison.fixture.js' */
 /** @typedef {typeof import('../libs/parley/transports/postgres/src/poison.fixture.js')} Fixture */

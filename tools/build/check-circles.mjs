@@ -7,7 +7,7 @@ import ts from 'typescript';
 process.chdir(path.resolve(import.meta.dirname, '../..'));
 
 const ROOTS = ['apps', 'bench', 'chaos', 'libs', 'tools'];
-const SOURCE = /\.(?:tsx?|mjs|cjs)$/;
+const SOURCE = /^(?!(?:.*\/)?node_modules\/).*\.(?:tsx?|mjs|cjs)$/;
 
 const files = new Set(
   ROOTS.flatMap((root) =>

@@ -90,13 +90,13 @@ async function types() {
   return ok;
 }
 
-/** Tools and chaos are plain Node, and so are their specs. */
+/** Tools, benches and chaos are plain Node, and so are their specs. */
 async function plainSpecs() {
-  const files = ['tools', 'chaos']
+  const files = ['tools', 'bench', 'chaos']
     .flatMap((folder) =>
       fs
         .readdirSync(folder, { recursive: true, encoding: 'utf8' })
-        .filter((name) => name.endsWith('.spec.mjs'))
+        .filter((name) => name.endsWith('.spec.mjs') && !name.startsWith('node_modules'))
         .map((name) => path.join(folder, name)),
     )
     .filter((file) => all || !Object.hasOwn(LONG_SPECS, file));

@@ -1,3 +1,0 @@
-/** @param {readonly number[]} numbers */
-export const median = (numbers) =>
-  [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? NaN;
