@@ -143,17 +143,24 @@ function named(option, text, all, nameOf) {
 /** @param {Mode} mode */
 function chosenOf({ works, contestants }) {
   named('works', values.works, works, ({ name }) => name);
-  return named('only', values.only, contestants, ({ name }) => name);
+  const chosen = named('only', values.only, contestants, ({ name }) => name);
+  return values.only ? chosen : chosen.filter(({ onlyWhenNamed }) => !onlyWhenNamed);
 }
 
-/** @param {Contestant[]} chosen */
+/**
+ * Each one of Parley twice, with `--with`: of these sources, then of the other build.
+ * @param {Contestant[]} chosen
+ */
 function withOtherBuild(chosen) {
   const folder = values.with;
-  const parley = chosen.find(({ name }) => name === 'parley');
-  if (folder === undefined || !parley) return chosen;
+  if (folder === undefined) return chosen;
   if (!fs.existsSync(path.join(folder, 'libs/parley')))
     throw new Mistake(`--with ${folder}: there is no build of Parley.`);
-  return [parley, { ...parley, name: 'parley-with', label: `Parley (${folder})`, dist: folder }, ...chosen.filter((one) => one !== parley)]; // prettier-ignore
+  return chosen.flatMap((one) =>
+    one.name.startsWith('parley')
+      ? [one, { ...one, name: `${one.name}-with`, label: `${one.label} (${folder})`, dist: folder }]
+      : [one],
+  );
 }
 
 /**
@@ -176,9 +183,10 @@ function whyNot({ label, packages = [] }, version) {
  * @param {{ rounds: number, scale: number, works?: string[], node?: string }} options node: default, the one of the contestants
  * @returns {Promise<Result & { failures: string[] }>}
  */
-async function measured(mode, { rounds, scale, works, node = nodeOf(values.node) }) {
+async function measured(mode, { rounds, scale, works, node: given }) {
   keepPrivate(RAW);
   installPeers(mode.contestants.flatMap(({ packages = [] }) => packages));
+  const node = given ?? nodeOf(values.node);
   const before = machine(node, []);
   await build(OUT, { withFixtures: true });
   /** @type {Contestant[]} */

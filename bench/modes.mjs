@@ -1,5 +1,8 @@
 // Every mode of the bench.
+import { call } from './calls/mode.mjs';
 import { MESSAGE_MODES } from './messages/modes.mjs';
 
+const [commandPostgres, ...otherMessages] = MESSAGE_MODES;
+
 /** @type {readonly import('./measure/mode.mjs').Mode[]} */
-export const MODES = [...MESSAGE_MODES];
+export const MODES = [commandPostgres, call, ...otherMessages].filter((mode) => mode !== undefined);

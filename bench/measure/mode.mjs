@@ -24,6 +24,7 @@
  * @property {Record<string, unknown>} [with] handed to its processes
  * @property {string[]} [without] works that it cannot do
  * @property {ServerName[]} [servers] beside the mode's; the last of all does its work
+ * @property {boolean} [onlyWhenNamed] by `--only`
  * @property {string} [dist] of Parley: another build than the one of these sources
  */
 
@@ -43,7 +44,7 @@
  * @property {string} what
  * @property {ServerName[]} servers
  * @property {Work[]} works
- * @property {Contestant[]} contestants the first is Parley
+ * @property {Contestant[]} contestants those of Parley have names that begin with `parley`
  * @property {string} [limit] the contestant by hand, which all are compared with
  * @property {(contestant: Contestant, context: Context, round: number) => Promise<Record<string, Figures>>} measure
  * by work; rejects when the contestant did not do what it promises
@@ -60,6 +61,7 @@ const milliseconds = (value) => value.toFixed(value < 10 ? 2 : 0);
 export const FIGURES = {
   rate: { column: 'a second', write: whole },
   cpuNode: { column: 'CPU s a 1,000, Node', write: seconds },
+  cpuCaller: { column: 'of it the caller', write: seconds },
   cpuServer: { column: 'server', write: seconds },
   p50: { column: 'p50, ms', write: milliseconds },
   p99: { column: 'p99, ms', write: milliseconds },
