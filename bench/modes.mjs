@@ -1,8 +1,11 @@
 // Every mode of the bench.
 import { call } from './calls/mode.mjs';
 import { MESSAGE_MODES } from './messages/modes.mjs';
+import { saga } from './sagas/mode.mjs';
 
 const [commandPostgres, ...otherMessages] = MESSAGE_MODES;
 
 /** @type {readonly import('./measure/mode.mjs').Mode[]} */
-export const MODES = [commandPostgres, call, ...otherMessages].filter((mode) => mode !== undefined);
+export const MODES = [commandPostgres, call, saga, ...otherMessages].filter(
+  (mode) => mode !== undefined,
+);

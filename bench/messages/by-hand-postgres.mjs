@@ -1,7 +1,7 @@
 // The smallest honest code for commands in the service's own PostgreSQL: a table, `skip locked`, and
 // the deletion in the transaction of the handling, so that each has one effect.
-import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { consumeByHand } from '../measure/queue-by-hand.mjs';
 import { read, written } from './order.mjs';
 
 /** @import { Contestant } from './process.mjs' */
@@ -29,7 +29,6 @@ const taking = (name, which, limit) => ({
 const FIRST_OF_CUSTOMER = `where not exists (
   select from public.queue earlier where earlier.customer = one.customer and earlier.id < one.id)`;
 const EFFECT = { name: 'effect', text: 'insert into public.effect (run, n) values ($1, $2)' };
-const POLL_MS = 1_000;
 
 /** @type {Contestant} */
 export default {
@@ -57,64 +56,22 @@ export default {
   },
 
   async consumer({ postgres }, { keyed, effect, batch, concurrency }, handled) {
-    const workers = batch ? 1 : concurrency;
-    const pool = new pg.Pool({ connectionString: postgres, max: workers });
-    const bell = await bellOf(postgres);
     const take = batch
       ? taking('take-batch', '', batch)
       : taking('take', keyed ? FIRST_OF_CUSTOMER : '', 1);
-    let isOver = false;
-
-    /** @param {pg.PoolClient} client */
-    async function transaction(client) {
-      await client.query('begin');
-      const { rows } = await client.query(take);
-      for (const { body } of rows) {
-        const message = read(JSON.parse(body));
-        await handled(message);
-        if (effect) await client.query({ ...EFFECT, values: [message.run, message.n] });
-      }
-      await client.query('commit');
-      return rows.length;
-    }
-
-    const working = Array.from({ length: workers }, async () => {
-      const client = await pool.connect();
-      while (!isOver) {
-        const rung = bell.next(); // before looking: none is missed
-        if ((await transaction(client)) === 0) await rung;
-      }
-      client.release();
+    return consumeByHand({
+      postgres,
+      channel: 'queue',
+      workers: batch ? 1 : concurrency,
+      async work(client) {
+        const { rows } = await client.query(take);
+        for (const { body } of rows) {
+          const message = read(JSON.parse(body));
+          await handled(message);
+          if (effect) await client.query({ ...EFFECT, values: [message.run, message.n] });
+        }
+        return rows.length;
+      },
     });
-    return async () => {
-      isOver = true;
-      bell.ring();
-      await Promise.all(working);
-      await bell.end();
-      await pool.end();
-    };
   },
 };
-
-/**
- * Wakes those who wait: for a message, or the next poll.
- * @param {string} connectionString
- */
-async function bellOf(connectionString) {
-  const client = new pg.Client({ connectionString });
-  await client.connect();
-  await client.query('listen queue');
-  let ring = () => {};
-  /** @type {Promise<void> | undefined} */
-  let rung;
-  client.on('notification', () => ring());
-  return {
-    next: () =>
-      (rung ??= Promise.race([
-        sleep(POLL_MS, undefined, { ref: false }),
-        new Promise((resolve) => (ring = () => resolve(undefined))),
-      ]).then(() => void (rung = undefined))),
-    ring: () => ring(),
-    end: () => client.end(),
-  };
-}
