@@ -13,9 +13,10 @@ const POLL_MS = 1_000;
  * @param {number} options.workers
  * @param {(client: pg.PoolClient) => Promise<number>} options.work in a transaction; resolves to the
  * number of messages it took
+ * @param {boolean} [options.wakesAll] each has a part of its own
  * @returns {Promise<() => Promise<void>>} ends it in an orderly way
  */
-export async function consumeByHand({ postgres, channel, workers, work }) {
+export async function consumeByHand({ postgres, channel, workers, work, wakesAll = false }) {
   const pool = new pg.Pool({ connectionString: postgres, max: workers });
   const bell = new pg.Client({ connectionString: postgres });
   await bell.connect();
@@ -23,10 +24,11 @@ export async function consumeByHand({ postgres, channel, workers, work }) {
   /** @type {Set<() => void>} */
   const sleepers = new Set();
   bell.on('notification', () => {
-    const [first] = sleepers; // one message, one worker
-    if (!first) return;
-    sleepers.delete(first);
-    first();
+    for (const wake of sleepers) {
+      sleepers.delete(wake);
+      wake();
+      if (!wakesAll) return; // one message, one worker
+    }
   });
   let isOver = false;
 

@@ -47,12 +47,6 @@ const VARIABLES = {
   rabbitmq: ['RABBIT_PORT', 'RABBITMQ_URL'],
   kafka: ['KAFKA_PORT', 'KAFKA_URL'],
 };
-/** What the configuration of tools/brokers makes durable. */
-const DURABLE = {
-  redis: '',
-  rabbitmq: 'RabbitMQ, quorum queues',
-  kafka: 'Kafka 4.3.1, one copy, its own flushing',
-};
 /** Kafka listens on three ports in a row, RabbitMQ counts others from its own. */
 const PORTS_IN_A_ROW = 4;
 
@@ -84,8 +78,20 @@ async function broker(name) {
   });
   const url = new RegExp(`^${urlVariable}=(.*)$`, 'm').exec(stdout)?.[1] ?? '';
   const { pid } = JSON.parse(fs.readFileSync(path.join(home, 'run', `${name}.json`), 'utf8'));
-  const says = name === 'redis' ? await alwaysDurable(url) : DURABLE[name];
+  const says = await {
+    redis: () => alwaysDurable(url),
+    rabbitmq: () => rabbitmqVersion(/^RABBITMQ_MGMT=(.*)$/m.exec(stdout)?.[1] ?? ''),
+    kafka: async () => 'Kafka 4.3.1 (tools/brokers), one copy, flushed when the system does',
+  }[name]();
   return { url, pid, says, end: () => brokers('down') };
+}
+
+/** @param {string} management */
+async function rabbitmqVersion(management) {
+  const headers = { authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}` };
+  const overview = await fetch(`${management}/api/overview`, { headers });
+  const { rabbitmq_version: version } = /** @type {any} */ (await overview.json());
+  return `RabbitMQ ${version}, quorum queues of one member`;
 }
 
 /**

@@ -113,5 +113,190 @@ const commandPostgres = {
   measure: messagesBench(COMMANDS),
 };
 
+/**
+ * As commands, in the order of keys, which events always have.
+ * @type {typeof COMMANDS}
+ */
+const EVENTS = {
+  send: { ...plan('send'), keyed: true },
+  'send-100': { ...plan('send-100'), keyed: true },
+  handle: { ...plan('handle-keyed') },
+  'handle-effect': { ...plan('handle-keyed-effect') },
+  batch: {
+    ...plan('batch'),
+    keyed: true,
+    what: 'handle in batches of up to 100, without an effect',
+  },
+  latency: { ...plan('latency'), keyed: true },
+};
+
+/** @param {string} name */
+function plan(name) {
+  const found = COMMANDS[name];
+  if (!found) throw new Error(`there is no plan ${name}`);
+  return found;
+}
+
+/** @type {Mode} */
+const eventPostgres = {
+  name: 'event-postgres',
+  what: 'Events in PostgreSQL, in order for each of 100 keys: orders of 500 bytes, validated on both sides',
+  servers: ['postgres'],
+  works: worksOf(EVENTS),
+  limit: 'by-hand',
+  contestants: [
+    {
+      name: 'parley',
+      label: 'Parley',
+      file: 'messages/parley.mjs',
+      with: { kind: 'event', technology: 'postgres' },
+      settings: 'defaults; concurrency 10, `batch: 100`. Each event takes effect once.',
+    },
+    {
+      name: 'by-hand',
+      label: 'by hand',
+      file: 'messages/by-hand-log.mjs',
+      packages: ['pg'],
+      settings:
+        'a log in the order of transactions, ten partitions, the position moved in the transaction of the handling, NOTIFY. Each event takes effect once.',
+    },
+  ],
+  measure: messagesBench(EVENTS),
+};
+
+/** @type {typeof COMMANDS} */
+const THROUGH_BROKER = {
+  send: {
+    what: 'publish one by one, confirmed, 64 at once',
+    phase: 'send',
+    count: 10_000,
+    atOnce: 64,
+  },
+  'handle-effect': {
+    what: 'handle one by one with one insert',
+    phase: 'handle',
+    count: 3_000,
+    effect: true,
+  },
+  batch: {
+    what: 'handle in batches of 100, without an effect',
+    phase: 'handle',
+    count: 20_000,
+    batch: 100,
+  },
+  latency: plan('latency'),
+};
+const ONCE = 'Each message takes effect once.';
+const AT_LEAST_ONCE = 'At least once: no inbox.';
+
+/** @type {Mode} */
+const commandRabbitmq = {
+  name: 'command-rabbitmq',
+  what: 'Commands on RabbitMQ, persistent messages in quorum queues: orders of 500 bytes, validated on both sides',
+  servers: ['postgres', 'rabbitmq'],
+  works: worksOf(THROUGH_BROKER),
+  limit: 'by-hand',
+  contestants: [
+    {
+      name: 'parley',
+      label: 'Parley',
+      file: 'messages/parley.mjs',
+      with: { kind: 'command', technology: 'rabbitmq' },
+      settings: `defaults; concurrency 10, \`batch: 100\`; published without a transaction. ${ONCE}`,
+    },
+    {
+      name: 'by-hand',
+      label: 'by hand, amqplib and an inbox',
+      file: 'messages/amqplib.mjs',
+      packages: ['amqplib', 'pg'],
+      with: { inbox: true },
+      settings: `prefetch 10, or 200 for batches; an inbox row in the transaction of the effect, then the acknowledgement. ${ONCE}`,
+    },
+    {
+      name: 'amqplib',
+      label: 'amqplib',
+      file: 'messages/amqplib.mjs',
+      packages: ['amqplib'],
+      with: { inbox: false },
+      settings: `the same without the inbox. ${AT_LEAST_ONCE}`,
+    },
+    {
+      name: 'rabbitmq-client',
+      label: 'rabbitmq-client',
+      file: 'messages/rabbitmq-client.mjs',
+      packages: ['rabbitmq-client'],
+      without: ['batch'],
+      settings: `confirms, prefetch and concurrency 10. ${AT_LEAST_ONCE}`,
+    },
+    {
+      name: 'nest',
+      label: 'Nest',
+      file: 'messages/nest.mjs',
+      packages: ['@nestjs/microservices', 'amqplib'],
+      with: { technology: 'rabbitmq' },
+      without: ['batch'],
+      settings: `\`noAck: false\`, prefetch 10, acknowledged by the handler. ${AT_LEAST_ONCE}`,
+    },
+  ],
+  measure: messagesBench(THROUGH_BROKER),
+};
+
+/** @type {typeof COMMANDS} */
+const THROUGH_LOG = Object.fromEntries(
+  Object.entries(THROUGH_BROKER).map(([name, one]) => [name, { ...one, keyed: true }]),
+);
+
+/** @type {Mode} */
+const eventKafka = {
+  name: 'event-kafka',
+  what: 'Events on Kafka, three partitions, acks=all: orders of 500 bytes, validated on both sides',
+  servers: ['postgres', 'kafka'],
+  works: worksOf(THROUGH_LOG),
+  limit: 'by-hand',
+  contestants: [
+    {
+      name: 'parley',
+      label: 'Parley',
+      file: 'messages/parley.mjs',
+      with: { kind: 'event', technology: 'kafka' },
+      settings: `defaults; concurrency 10, \`batch: 100\`; published without a transaction. ${ONCE}`,
+    },
+    {
+      name: 'by-hand',
+      label: 'by hand, kafkajs and an inbox',
+      file: 'messages/kafkajs.mjs',
+      packages: ['kafkajs', 'pg'],
+      with: { inbox: true },
+      settings: `three partitions at once; an inbox row in the transaction of the effect. ${ONCE}`,
+    },
+    {
+      name: 'kafkajs',
+      label: 'kafkajs',
+      file: 'messages/kafkajs.mjs',
+      packages: ['kafkajs'],
+      with: { inbox: false },
+      settings: `the same without the inbox. ${AT_LEAST_ONCE}`,
+    },
+    {
+      name: 'nest',
+      label: 'Nest',
+      file: 'messages/nest.mjs',
+      packages: ['@nestjs/microservices', 'kafkajs'],
+      with: { technology: 'kafka' },
+      without: ['batch'],
+      settings: `three partitions at once. ${AT_LEAST_ONCE}`,
+    },
+    {
+      name: 'platformatic-kafka',
+      label: '@platformatic/kafka',
+      file: 'messages/platformatic-kafka.mjs',
+      packages: ['@platformatic/kafka'],
+      without: ['batch'],
+      settings: `one message after the other, positions committed every 100 ms. ${AT_LEAST_ONCE}`,
+    },
+  ],
+  measure: messagesBench(THROUGH_LOG),
+};
+
 /** @type {readonly Mode[]} */
-export const MESSAGE_MODES = [commandPostgres];
+export const MESSAGE_MODES = [commandPostgres, eventPostgres, commandRabbitmq, eventKafka];

@@ -56,13 +56,19 @@ export default {
 
   async producer(place) {
     const { messenger, transactions, end } = await started(place, 'shop');
-    const say = place.settings['kind'] === 'event' ? 'publish' : 'send';
+    const { kind, technology } = place.settings;
+    const say = kind === 'event' ? 'publish' : 'send';
     return {
       send: (message, work) => messenger[say](contractOf(place, work), message),
-      sendTogether: (messages, work) =>
-        transactions.run(async () => {
-          for (const message of messages) await messenger[say](contractOf(place, work), message);
-        }),
+      // To a broker a transaction would send by the outbox, and later.
+      sendTogether:
+        technology !== 'postgres'
+          ? undefined
+          : (messages, work) =>
+              transactions.run(async () => {
+                for (const message of messages)
+                  await messenger[say](contractOf(place, work), message);
+              }),
       end,
     };
   },
