@@ -130,6 +130,14 @@ export const call = {
     },
     ...OURS.map((one) => ({
       ...one,
+      name: `${one.name}-extras`,
+      label: `${one.label}, hedge and stale`,
+      with: { ...one.with, extras: true },
+      settings: 'a contract with `hedge` and `stale`.',
+      onlyWhenNamed: true,
+    })),
+    ...OURS.map((one) => ({
+      ...one,
       name: `${one.name}-unguarded`,
       label: `${one.label}, policies off`,
       with: { ...one.with, unguarded: true },
