@@ -74,12 +74,22 @@ let ending;
 
 /** Ends everything that this command started. */
 const end = () => (ending ??= endAll().then(endServers));
+let isStopped = false;
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM']))
-  process.once(signal, () => void end().finally(() => process.exit(130)));
+  process.once(signal, () => {
+    isStopped = true;
+    void end().finally(() => process.exit(130));
+  });
+
+/** After a signal everything fails that is being measured: it is no result. */
+async function unlessStopped() {
+  if (isStopped) await new Promise(() => {});
+}
 
 try {
   process.exitCode = (await main()) ? 0 : 1;
 } catch (error) {
+  await unlessStopped();
   console.error(error instanceof Mistake ? error.message : error);
   process.exitCode = error instanceof Mistake ? 2 : 1;
 } finally {
@@ -217,6 +227,7 @@ async function measured(mode, { rounds, scale, works, node: given }) {
       rows.get(contestant.name)?.push(await mode.measure(contestant, context, round));
       console.error(`round ${round + 1} of ${rounds}: ${contestant.label}, ${seconds(performance.now() - started)}`); // prettier-ignore
     } catch (error) {
+      await unlessStopped();
       rows.delete(contestant.name);
       failures.push(contestant.name);
       leftOut.push(`${contestant.label}: it did not do what it promises (${messageOf(error).split('\n')[0]})`); // prettier-ignore
