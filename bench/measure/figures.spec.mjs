@@ -69,6 +69,7 @@ for (const [version, range, allowed] of /** @type {const} */ ([
   ['v20.20.2', '>= 22.x.x', false],
   ['v22.21.9', '>= 22.22.0 || >= 24.6.0', false],
   ['v24.6.0', '>= 22.22.0 || >= 24.6.0', true],
+  ['v22.23.0', '>= 22.22.0 || >= 24.6.0', true],
   ['v24.6.0', '22', false],
   ['v24.6.0', undefined, true],
 ]))

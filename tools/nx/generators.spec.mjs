@@ -31,7 +31,10 @@ class Workspace {
     this.root = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-generators-'));
     for (const part of [...COPIED, ...MORE])
       if (fs.existsSync(path.join(root, part)))
-        fs.cpSync(path.join(root, part), this.at(part), { recursive: true });
+        fs.cpSync(path.join(root, part), this.at(part), {
+          recursive: true,
+          filter: (from) => path.basename(from) !== 'node_modules',
+        });
     fs.symlinkSync(path.join(root, 'node_modules'), this.at('node_modules'));
   }
 
