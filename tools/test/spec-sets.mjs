@@ -1,6 +1,7 @@
 // The two sets of specs: the fast one of `npm test`, and all of them, `npm test -- --all`, which CI
 // runs. The long specs are named here with what only they try.
 import fs from 'node:fs';
+import path from 'node:path';
 
 /**
  * Specs that the fast set leaves out: file → what it tries. A spec belongs here when it takes more
@@ -73,6 +74,28 @@ export const technologiesWithoutBroker = (env) =>
     .filter(([, variable]) => !env[variable])
     .map(([technology]) => technology);
 
+/**
+ * Programs that some tests need, and say so where they are missing.
+ * @type {Readonly<Record<string, { readonly of: string; readonly tries: string }>>}
+ */
+const PROGRAMS = {
+  pgbouncer: {
+    of: 'pgbouncer',
+    tries: 'a pooler before PostgreSQL (libs/parley/service/src/environments.int.spec.ts)',
+  },
+  promtool: {
+    of: 'prometheus',
+    tries: 'rules, alerts and queries in Prometheus (apps/console/src/observability.spec.ts)',
+  },
+};
+
+/** @param {NodeJS.ProcessEnv} env */
+const programsMissing = ({ PATH = '' }) =>
+  Object.entries(PROGRAMS).filter(
+    ([program]) =>
+      !PATH.split(path.delimiter).some((folder) => fs.existsSync(path.join(folder, program))),
+  );
+
 /** Specs of tools run in Node's own runner, one by one with `node --test <path>`. */
 const isPlain = (/** @type {string} */ file) => file.endsWith('.mjs');
 
@@ -138,6 +161,10 @@ export function untried(env, { all }) {
           `Not tried here, for no broker was given: every promise and spec of ${away.join(', ')}; npm run brokers -- --help says how to have one`,
         ]
       : []),
+    ...programsMissing(env).map(
+      ([program, { of, tries }]) =>
+        `Not tried here, for ${program} is not installed: ${tries}; apt-get install ${of}`,
+    ),
     'npm run conformance tries all promises; npm run crash, npm run removals, npm run mutants and npm run chaos try the rest',
   ];
 }

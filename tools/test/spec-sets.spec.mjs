@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { transformFile } from '@swc/core';
@@ -69,6 +70,19 @@ describe('the sets of specs', () => {
     const all = untried(BROKERS, { all: true }).join('\n');
     assert.doesNotMatch(all, /Left out|no broker/);
     assert.deepEqual(untried({ CONFORMANCE_REPORT: 'folder' }, { all: true }), []);
+  });
+
+  it('name each program that is missing, with its spec and its package', () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-programs-'));
+    fs.writeFileSync(path.join(folder, 'promtool'), '');
+    const told = untried({ ...BROKERS, PATH: `/nowhere:${folder}` }, { all: true }).join('\n');
+    fs.rmSync(folder, { recursive: true });
+    assert.match(told, /pgbouncer is not installed: .*\((\S+)\); apt-get install pgbouncer/);
+    assert.doesNotMatch(told, /promtool/);
+    for (const [, spec = ''] of untried({}, { all: true })
+      .join('\n')
+      .matchAll(/\((\S+\.ts)\)/g))
+      assert.ok(fs.existsSync(path.join(root, spec)), spec);
   });
 
   it('tell exactly the promises that no test of the run tried', async () => {
