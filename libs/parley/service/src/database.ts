@@ -9,6 +9,7 @@ import {
   type MigrationInterface,
   type QueryRunner,
 } from 'typeorm';
+import { migrate, MigrationError, withMigrationLock } from './migrations';
 import { prepareStatements } from './prepared';
 
 export interface DatabaseOptions {
@@ -35,7 +36,10 @@ interface Use {
   readonly settings?: Readonly<Record<string, string>>;
 }
 
-/** A migration may take long: one connection has the lock, the other one migrates. */
+/**
+ * A migration may take long. One connection has the lock and migrates, so neither outlives the
+ * other; the second one is for migrations that ask for it.
+ */
 const MIGRATING: Use = {
   connections: 2,
   settings: { statement_timeout: '0', idle_in_transaction_session_timeout: '0' },
@@ -118,31 +122,30 @@ export class Database {
 
   /** TypeORM takes no lock: two instances that start together would both run the same migration. */
   private async migrate(): Promise<void> {
+    const { schema, log } = this.options;
     const migrating = new DataSource(dataSourceOptions(this.options, MIGRATING));
     await migrating.initialize().catch((error: unknown) => {
       throw this.refused(error);
     });
     const runner = migrating.createQueryRunner();
+    const isGivenUp = () => this.givenUp;
     try {
-      await this.prepareSchema(runner);
-      await runner.query('select pg_advisory_lock(hashtext($1))', [
-        `parley.migrate.${this.options.schema}`,
-      ]);
-      const done = await migrating.runMigrations({ transaction: 'each' });
-      if (done.length > 0)
-        this.options.log(
-          'info',
-          `migrated schema ${this.options.schema}: ${done.map(({ name }) => name).join(', ')}`,
-        );
+      const work = async () => {
+        await this.prepareSchema(runner);
+        return migrate(migrating, runner, log);
+      };
+      const done = await withMigrationLock(runner, schema, work, { log, isGivenUp });
+      if (done.length > 0) log('info', `migrated schema ${schema}: ${done.join(', ')}`);
     } catch (error) {
+      const remedy =
+        error instanceof MigrationError
+          ? ''
+          : '; nothing is kept of a migration that fails, so correct its cause and start again';
       throw new DatabaseError(
-        `migrating schema ${this.options.schema} at ${this.address} failed: ${reasonOf(error)}; nothing is kept of a migration that fails, so correct its cause and start again`,
-        {
-          cause: error,
-        },
+        `migrating schema ${schema} at ${this.address} failed: ${reasonOf(error)}${remedy}`,
+        { cause: error },
       );
     } finally {
-      await runner.query('select pg_advisory_unlock_all()').catch(() => undefined);
       await runner.release();
       await migrating.destroy();
     }
