@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Headers } from '../message/message';
+import type { CallFault } from '../ports/call-transport';
 
 /** Trace context has a name of its own everywhere; foreign instrumentation looks for it there. */
 const PLAIN = new Set(['traceparent', 'tracestate']);
@@ -32,6 +33,26 @@ export function fromWireHeaders(written: Readonly<Record<string, unknown>>): Hea
   headers['id'] ??= randomUUID();
   return headers;
 }
+
+/**
+ * The name of an attribute that a caller wrote twice. Undefined: there is none. HTTP joins the
+ * values of such a header by a comma and a space, and no value of CloudEvents has a bare space.
+ * `tracestate` may come in parts.
+ */
+export function writtenTwice(written: Readonly<Record<string, unknown>>): string | undefined {
+  for (const name in written) {
+    if (name !== 'traceparent' && !name.startsWith(PREFIX)) continue;
+    const value = written[name];
+    if (typeof value === 'string' && value.includes(', ')) return name;
+  }
+  return undefined;
+}
+
+/** The answer to it. */
+export const twiceFault = (name: string): CallFault => ({
+  code: 'invalid-request',
+  message: `the header ${name.slice(0, 100)} is there twice, or has a space that is not written as %20`,
+});
 
 /**
  * Headers take printable ASCII only and trim spaces: other characters are percent-encoded UTF-8.

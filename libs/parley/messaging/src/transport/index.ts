@@ -196,7 +196,7 @@ export {
   type CallUnderWay,
   ServerStoppedError,
 } from './calls-under-way';
-export { fromWireHeaders, toWireHeaders } from './call-wire';
+export { fromWireHeaders, toWireHeaders, twiceFault, writtenTwice } from './call-wire';
 export { callPathOf } from '@parley/contract';
 export { Checkpoints } from './checkpoints';
 export { FirstOfKeys } from './first-of-keys';

@@ -19,6 +19,7 @@ import { grpc } from './grpc';
 
 const victim = new CallVictim(grpc);
 const { path } = methodOf(victim.contract);
+const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
 let attacker: Client;
 let honest: Client;
@@ -206,6 +207,27 @@ describe('what means harm, below what gRPC carries', () => {
   ])('is refused: %s', async (_, attack) => {
     const received = await attack();
     expect([received, isRefused(received)]).toEqual([received, true]);
+  });
+
+  it.each<[string, OutgoingHttpHeaders]>([
+    ['an id', { 'ce-id': [randomUUID(), randomUUID()] }],
+    ['the same id', { 'ce-id': [HEADERS['ce-id'], HEADERS['ce-id']] }],
+    ['a key of idempotency', { 'ce-idempotencykey': ['k', 'k'] }],
+    ['an expiry', { 'ce-expirytime': ['2999-01-01T00:00:00Z', '2001-01-01T00:00:00Z'] }],
+    ['a correlation', { 'ce-correlationid': ['a', 'b'] }],
+    ['a trace', { traceparent: [TRACE, TRACE] }],
+  ])(
+    'is refused as a request that is invalid, and is not handled: twice %s',
+    async (_, headers) => {
+      const before = victim.handled;
+      expect(await stream(frame(BODY), headers)).toMatchObject({ grpc: status.INVALID_ARGUMENT });
+      expect(victim.handled).toBe(before);
+    },
+  );
+
+  it('is answered with a trace state in two parts, which W3C allows', async () => {
+    const headers = { traceparent: TRACE, tracestate: ['a=1', 'b=2'] };
+    expect(await stream(frame(BODY), headers)).toMatchObject({ grpc: status.OK });
   });
 
   it('is not remembered: a thousand streams that are broken off', async () => {

@@ -12,6 +12,8 @@ import {
   type HandlerExtras,
   type HandlerRegistry,
   type ConsumerHealth,
+  twiceFault,
+  writtenTwice,
 } from '@parley/messaging/transport';
 import { formOf, issuesOf, MAX_MESSAGE_BYTES, type Method, methodOf, type WireForm } from './codec';
 import { errorOf } from './fault';
@@ -139,6 +141,8 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
     respond: Respond,
   ): Promise<void> {
     const origin = { owner: contract.owner, errors: method.errors };
+    const twice = writtenTwice(call.metadata.getMap());
+    if (twice !== undefined) return respond(errorOf(twiceFault(twice), origin));
     const form = formOf(method, call.request);
     const body = bodyOf(contract, form, call.request);
     if ('code' in body) return respond(errorOf(body, origin));

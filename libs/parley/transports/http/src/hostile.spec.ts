@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { Agent, request as httpRequest } from 'node:http';
+import { Agent, type OutgoingHttpHeaders, request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { callPathOf } from '@parley/messaging/transport';
@@ -17,6 +17,7 @@ import { MAX_MESSAGE_BYTES } from './protocol';
 const victim = new CallVictim(http);
 const path = callPathOf(victim.contract);
 const BODY = victim.body;
+const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
 let attackers: Agent;
 let honest: Agent;
@@ -40,7 +41,7 @@ interface Response {
 function post(
   agent: Agent,
   body: Buffer | string,
-  headers: Record<string, string> = {},
+  headers: OutgoingHttpHeaders = {},
   options: { readonly method?: string; readonly path?: string } = {},
 ): Promise<Response> {
   return new Promise((resolve, reject) => {
@@ -197,7 +198,9 @@ describe('what means harm, as bytes on a connection', () => {
     ['a negative deadline', 400, () => post(attackers, BODY, { 'connect-timeout-ms': '-1' })],
     ['a deadline that has passed', 504, () => post(attackers, BODY, { 'connect-timeout-ms': '0' })],
     ['an id that is percent signs', 400, () => post(attackers, BODY, { 'ce-id': '%zz%00%'.repeat(100) })],
-    ['twice an id', 400, () => post(attackers, BODY, { 'ce-id': `${randomUUID()}, ${randomUUID()}` })],
+    ['twice an id', 400, () => post(attackers, BODY, { 'ce-id': [randomUUID(), randomUUID()] })],
+    ['twice a key of idempotency', 400, () => post(attackers, BODY, { 'ce-idempotencykey': ['k', 'k'] })],
+    ['twice a trace', 400, () => post(attackers, BODY, { traceparent: [TRACE, TRACE] })],
     ['20 MiB', 429, () => post(attackers, Buffer.alloc(20 * 2 ** 20, 0x20))],
   ])('is refused: %s, by the status %d', async (_, status, attack) => {
     const before = victim.handled;

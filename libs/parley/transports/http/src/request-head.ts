@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Call } from '@parley/contract';
-import type { CallFault } from '@parley/messaging/transport';
+import { type CallFault, twiceFault, writtenTwice } from '@parley/messaging/transport';
 import { JSON_TYPE, TIMEOUT_HEADER } from './protocol';
 
 /** Why a request is refused by its head alone. */
@@ -46,6 +46,8 @@ export function readHead(
     });
   if ((headers['content-encoding'] ?? 'identity') !== 'identity')
     return refuse('invalid-request', 'a call is not compressed', { status: 415 });
+  const twice = writtenTwice(headers);
+  if (twice !== undefined) return { fault: twiceFault(twice) };
   const timeout = headers[TIMEOUT_HEADER];
   if (timeout === undefined) return { contract };
   if (typeof timeout !== 'string' || !TIMEOUT.test(timeout))
