@@ -202,6 +202,7 @@ export { Checkpoints } from './checkpoints';
 export { FirstOfKeys } from './first-of-keys';
 export { type GivenUp, givenUpByBroker } from './given-up-by-broker';
 export { hostAndPort, portTakenError, socketHost } from './host';
+export { joinedByName } from './joined-by-name';
 export { type ConcurrencyLimit, KeyedExecutor } from './keyed-executor';
 export { OffsetTracker } from './offset-tracker';
 export { PartTakeover, readerName } from './part-takeover';

@@ -64,6 +64,12 @@ describe('CloudEvents over AMQP 1.0', () => {
     });
   });
 
+  it('takes no attribute in both spellings for one of them', () => {
+    const both = { 'cloudEvents:id': '1', cloudEvents_id: '2', cloudEvents_type: 'a.do-b' };
+    const { headers } = received(over({ application_properties: both, body: 'x' }));
+    expect(headers).toEqual({ id: '1, 2', type: 'a.do-b' });
+  });
+
   it('keeps everything of a message that comes back, and counts', () => {
     const copy = over(
       copyOf(over(messageOf(outgoing({ delay: 50 }), true)), { attempt: 3, failure }, 1_000.5),

@@ -3,6 +3,7 @@ import {
   fromStructured,
   type Headers,
   headersOf as envelopeHeaders,
+  joinedByName,
   type OutgoingMessage,
 } from '@parley/messaging/transport';
 import rhea, { type Message } from 'rhea';
@@ -126,15 +127,17 @@ function plainHeaders({ message_id, content_type, application_properties = {} }:
     .map(([name, value]) => [name, text(value)]);
   const attributes = carried
     .filter(([name]) => PREFIX.test(name))
-    .map(([name, value]) => [name.replace(PREFIX, ''), text(value)]);
+    .map(([name, value]) => [name.replace(PREFIX, ''), text(value)] as const);
   const properties = Object.entries({ id: message_id, datacontenttype: content_type }).filter(
     ([, value]) => value !== undefined && value !== null,
   );
-  return Object.fromEntries([
-    ...others,
-    ...properties.map(([name, value]) => [name, text(value)]),
-    ...attributes,
-  ]) as Headers;
+  return {
+    ...Object.fromEntries([
+      ...others,
+      ...properties.map(([name, value]) => [name, text(value)] as const),
+    ]),
+    ...joinedByName(attributes),
+  } as Headers;
 }
 
 /** A data section, several, or a value: foreign senders use all of them. */

@@ -1,5 +1,5 @@
 import type { Headers } from '@parley/messaging/transport';
-import { pack, sizeOf, typeOf, unpack } from './cloudevents';
+import { pack, sizeOf, textsOf, typeOf, unpack } from './cloudevents';
 import type { Incoming } from './client';
 
 const message = (
@@ -42,6 +42,12 @@ describe('CloudEvents over Kafka', () => {
       message({ ce_id: 'x', ce_type: 't.n', tenant: '7' }, undefined, Buffer.from('k')),
     );
     expect(headers).toEqual({ id: 'x', type: 't.n', tenant: '7', partitionkey: 'k' });
+  });
+
+  it('take no header that is there twice for one of its values', () => {
+    const [one, two] = [Buffer.from('1'), Buffer.from('2')];
+    const headers = textsOf({ ce_id: [one, two], ce_type: Buffer.from('t.n'), tenant: ['7'] });
+    expect(unpack(message(headers)).headers).toEqual({ id: '1, 2', type: 't.n', tenant: '7' });
   });
 
   it('are understood in structured mode', () => {

@@ -1,4 +1,5 @@
-import type { Headers } from '@parley/messaging/transport';
+import { type Headers, joinedByName } from '@parley/messaging/transport';
+import type { IHeaders } from 'kafkajs';
 import type { Incoming } from './client';
 
 /*
@@ -22,6 +23,15 @@ export function pack({ datacontenttype, ...attributes }: Headers): Record<string
     datacontenttype === undefined ? {} : { [CONTENT_TYPE]: datacontenttype };
   for (const name in attributes) headers[ATTRIBUTE + name] = attributes[name]!;
   return headers;
+}
+
+/** Returns the headers of a record as text. */
+export function textsOf(headers: IHeaders): Record<string, string> {
+  const texts: [string, string][] = [];
+  for (const name in headers)
+    for (const value of [headers[name]].flat())
+      if (value !== undefined && value !== null) texts.push([name, value.toString()]);
+  return joinedByName(texts);
 }
 
 /**

@@ -2,7 +2,6 @@ import {
   type Cluster,
   type Consumer,
   type EachBatchPayload,
-  type IHeaders,
   type Kafka,
   type KafkaMessage,
   type PartitionAssigner,
@@ -17,6 +16,7 @@ import {
   ClusterNotReadyError,
   type Position,
 } from './client';
+import { textsOf } from './cloudevents';
 import { isComingUp } from './coming-up';
 
 /**
@@ -357,16 +357,5 @@ const incoming = ({ offset, key, value, headers = {} }: KafkaMessage): Incoming 
   offset: Number(offset),
   key,
   value,
-  headers: textOf(headers),
+  headers: textsOf(headers),
 });
-
-/** Converts headers to text; of headers with the same name the last one counts. */
-function textOf(headers: IHeaders): Record<string, string> {
-  const texts: [string, string][] = [];
-  for (const name in headers) {
-    const values = headers[name];
-    const value = Array.isArray(values) ? values.at(-1) : values;
-    if (value !== undefined && value !== null) texts.push([name, value.toString()]);
-  }
-  return Object.fromEntries(texts);
-}

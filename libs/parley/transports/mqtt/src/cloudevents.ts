@@ -1,6 +1,7 @@
 import {
   fromStructured,
   type Headers,
+  joinedByName,
   type ReceivedBroadcast,
   toStructured,
 } from '@parley/messaging/transport';
@@ -56,15 +57,14 @@ export function read(
   const { contentType, userProperties } = properties;
   if (contentType?.toLowerCase().startsWith(STRUCTURED) || !userProperties)
     return fromStructured(payload);
-  const attributes = Object.entries(userProperties).map(([name, value]) => [
-    name,
-    Array.isArray(value) ? value.at(-1)! : value,
-  ]);
+  const attributes = Object.entries(userProperties).flatMap(([name, values]) =>
+    [values].flat().map((value) => [name, value] as const),
+  );
   return {
-    headers: Object.fromEntries([
-      ...(contentType ? [['datacontenttype', contentType]] : []),
-      ...attributes,
-    ]) as Headers,
+    headers: {
+      ...(contentType && { datacontenttype: contentType }),
+      ...joinedByName(attributes),
+    } as Headers,
     body: payload,
   };
 }

@@ -266,6 +266,7 @@ if (url) {
     it.each<[string, Record<string, string | string[]>]>([
       ['of nothing known', { hello: 'world' }],
       ['with two ids, the last of them none', { ...attributesOf(), id: [randomUUID(), 'none'] }],
+      ['with two ids', { ...attributesOf(), id: [randomUUID(), randomUUID()] }],
       [
         'with two types, the last of them unknown',
         { ...attributesOf(), type: [PlaceChanged.name, 'nobody.knows-this'] },

@@ -52,6 +52,14 @@ describe('CloudEvents over AMQP', () => {
     expect([attemptOf(written), failureOf(written), remainingOf(written)]).toEqual([3, failure, 5]);
   });
 
+  it('takes no attribute in both spellings for one of them', () => {
+    const both = { 'cloudEvents:id': '1', cloudEvents_id: '2', 'cloudEvents:type': 'a.b' };
+    expect(headersOf(received({ messageId: '3', headers: both }))).toEqual({
+      id: '1, 2',
+      type: 'a.b',
+    });
+  });
+
   it('adds the deliveries the broker counted', () => {
     expect(attemptOf(received({}))).toBe(1);
     const again = (count: number) =>

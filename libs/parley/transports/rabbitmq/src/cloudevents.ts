@@ -1,4 +1,4 @@
-import type { Failure, Headers } from '@parley/messaging/transport';
+import { type Failure, type Headers, joinedByName } from '@parley/messaging/transport';
 import type { ConsumeMessage, Options } from 'amqplib';
 
 /*
@@ -70,12 +70,15 @@ export function headersOf(message: ConsumeMessage): Headers {
     .map(([name, value]) => [name, text(value)]);
   const attributes = carried
     .filter(([name]) => PREFIX.test(name))
-    .map(([name, value]) => [name.replace(PREFIX, ''), text(value)]);
+    .map(([name, value]) => [name.replace(PREFIX, ''), text(value)] as const);
   const properties = Object.entries({
     id: messageId as string,
     datacontenttype: contentType as string,
   }).filter(([, value]) => value);
-  return Object.fromEntries([...others, ...properties, ...attributes]) as Headers;
+  return {
+    ...Object.fromEntries([...others, ...properties]),
+    ...joinedByName(attributes),
+  } as Headers;
 }
 
 /**
