@@ -11,6 +11,7 @@ jest.setTimeout(60_000);
 const INSTANCES = 12;
 const WANTED = 200;
 const LEASE_MS = 60_000;
+const SURROUNDINGS = { clock: new StoppableClock(), log: () => undefined };
 
 let trial: TrialDatabase;
 let database: Database;
@@ -18,10 +19,7 @@ let queue: number;
 
 beforeAll(async () => {
   trial = await TrialDatabase.create(['inventory', 'orders']);
-  database = Database.open(connectionTo(trial.url('inventory')), {
-    clock: new StoppableClock(),
-    log: () => undefined,
-  });
+  database = Database.open(connectionTo(trial.url('inventory')), SURROUNDINGS);
   queue = (
     await database.call<{ id: number }>(
       { name: 'spec_open', text: 'select parley.open_queue($1) id' },
@@ -70,6 +68,40 @@ it.each([
   }
   expect(Math.min(...got)).toBeGreaterThanOrEqual(WANTED / 2);
   expect(lanes.size).toBe(got.reduce((sum, n) => sum + n, 0)); // no lane is held twice
+});
+
+it('gives each of many instances its part when all claim and hand back at the same time', async () => {
+  const ROUNDS = 8;
+  const A_TIME = 20;
+  await send(INSTANCES * A_TIME, (n) => `k${n}`);
+  const databases = Array.from({ length: INSTANCES }, (_, n) =>
+    Database.open(connectionTo(trial.url('inventory', `instance-${n}`)), SURROUNDINGS),
+  );
+  const instances = databases.map((one) => new LaneLeases(one, queue, LEASE_MS));
+  const got = instances.map(() => 0);
+  const holders = new Map<string, number>();
+  try {
+    await Promise.all(
+      instances.map(async (leases, n) => {
+        for (let round = 0; round < ROUNDS; round++) {
+          const mine = await claim(leases, A_TIME);
+          got[n]! += mine.length;
+          for (const { id } of mine) {
+            expect(holders.get(id)).toBeUndefined(); // no lane is held twice
+            holders.set(id, n);
+          }
+          await leases.renew(performance.now());
+          for (const { id } of mine) holders.delete(id);
+          await leases.giveBack(mine, 0);
+        }
+      }),
+    );
+  } finally {
+    for (const one of databases) await one.close();
+  }
+  const mean = got.reduce((sum, n) => sum + n, 0) / INSTANCES;
+  expect(mean).toBeGreaterThanOrEqual(ROUNDS);
+  expect(Math.min(...got)).toBeGreaterThanOrEqual(mean / 4);
 });
 
 it('finds the few that are free behind thousands that are held, and what is given back before them', async () => {
