@@ -143,7 +143,10 @@ function folderOf(locked, from, name) {
  * @param {Locked} one
  * @param {Locked | undefined} root
  */
-function neededBy({ dependencies, optionalDependencies, peerDependencies, peerDependenciesMeta }, root) {
+function neededBy(
+  { dependencies, optionalDependencies, peerDependencies, peerDependenciesMeta },
+  root,
+) {
   const peers = Object.keys(peerDependencies ?? {}).filter(
     (name) => !peerDependenciesMeta?.[name]?.optional || name in (root?.dependencies ?? {}),
   );
@@ -251,11 +254,11 @@ if (process.argv[1] === import.meta.filename) {
   const app = values.app || undefined;
   const known = [...apps(), INSTALL];
   if (!values.out || (app !== undefined && !known.includes(app))) {
-    console.error(
-      values.out ? `There is no "${app}": it is one of ${known.join(', ')}.` : help,
-    );
+    console.error(values.out ? `There is no "${app}": it is one of ${known.join(', ')}.` : help);
     process.exit(2);
   }
   const { files, packages } = writeImageFiles(values.out, app);
-  console.log(`${values.out}: ${files} files and ${packages} packages for ${app ?? 'every process'}`);
+  console.log(
+    `${values.out}: ${files} files and ${packages} packages for ${app ?? 'every process'}`,
+  );
 }

@@ -51,6 +51,7 @@ export const LONG_SPECS = {
   'libs/parley/transports/postgres/src/queue/batches.int.spec.ts':
     'batches of messages on PostgreSQL',
   'libs/parley/transports/tcp/src/hostile.spec.ts': 'hostile calls over TCP',
+  'tools/build/image-files.spec.mjs': 'the files of images, loaded from a folder of their own',
   'tools/build/pack.spec.mjs': 'the packages, installed into an application of its own',
 };
 
