@@ -5,6 +5,7 @@ import { milliseconds, type Duration } from '@parley/contract';
 import { parse } from 'yaml';
 import { topology } from '../../../topology';
 import { AFTERWARDS } from '../../../libs/parley/service/src/drain';
+import { readEnvironment, ROOT } from './read-environment.fixture';
 
 interface Container {
   readonly command?: string[];
@@ -17,7 +18,6 @@ interface Container {
   readonly read_only?: boolean;
 }
 
-const ROOT = join(__dirname, '../../..');
 const text = readFileSync(join(ROOT, 'docker/compose.yaml'), 'utf8');
 const compose = parse(text, { merge: true }) as {
   services: Record<string, Container>;
@@ -48,36 +48,9 @@ const readings = new Map<string, Record<string, unknown>>();
 
 /** The environment as the service's own config.ts reads it: once, for it loads the whole kit. */
 function readBy(name: string): Record<string, unknown> {
-  const reading = readings.get(name) ?? readEnvironment(name);
+  const reading = readings.get(name) ?? readEnvironment(name, environmentOf(name));
   readings.set(name, reading);
   return reading;
-}
-
-/** A wrong value ends the process. */
-function readEnvironment(name: string): Record<string, unknown> {
-  const before = process.env;
-  const exit = jest.spyOn(process, 'exit').mockImplementation(() => {
-    throw new Error('the environment does not fit');
-  });
-  const stderr = jest.spyOn(process.stderr, 'write').mockImplementation((output) => {
-    throw new Error(String(output));
-  });
-  process.env = { HOST: '0.0.0.0', ...environmentOf(name) };
-  try {
-    let read: Record<string, unknown> = {};
-    jest.isolateModules(() => {
-      const exported = jest.requireActual<{
-        environment?: Record<string, unknown>;
-        config?: () => Record<string, unknown>;
-      }>(join(ROOT, 'apps', name, 'src/config'));
-      read = exported.environment ?? exported.config!();
-    });
-    return read;
-  } finally {
-    process.env = before;
-    exit.mockRestore();
-    stderr.mockRestore();
-  }
 }
 
 const services = topology.filter(({ place }) => place !== 'outside').map(({ name }) => name);
