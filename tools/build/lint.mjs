@@ -6,7 +6,7 @@ import { commandLine } from '../terminal/command-line.mjs';
 
 process.chdir(path.resolve(import.meta.dirname, '../..'));
 
-const HELP = `npm run lint [-- options]      format, links of the documentation, circles of imports, unused exports, packages of the kit, schemas of the contracts, dashboards and alerts, removals and mutants, then ESLint
+const HELP = `npm run lint [-- options]      format, links of the documentation, circles of imports, unused exports, packages of the kit, schemas of the contracts, dashboards and alerts, the chart, removals and mutants, then ESLint
 
   --fix      formats, and lets ESLint mend what it can
   --help`;
@@ -32,6 +32,7 @@ const unused = run('node_modules/knip/bin/knip.js', '--no-progress');
 const packages = run('tools/build/check-packages.mjs');
 const contracts = run('tools/contracts/contracts.mjs', '--check');
 const dashboards = run('tools/observability/observability.mjs', '--check');
+const chart = run('tools/chart/chart.mjs', '--check');
 const removals = run('tools/test/removals.mjs', '--check');
 const mutants = run('tools/test/mutants.mjs', '--check');
 // The boundary rule reads Nx's project graph from its cache, and checks nothing when there is none.
@@ -46,6 +47,7 @@ process.exitCode =
   packages ||
   contracts ||
   dashboards ||
+  chart ||
   removals ||
   mutants ||
   code;
