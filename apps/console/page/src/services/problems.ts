@@ -67,7 +67,8 @@ function causesOf({ instances, overdue }: Found, severity: Problem['severity']) 
     });
 }
 
-const OVERDUE = /\d+ over their timeout and still running, the oldest for \d+ s: \S+ \S+/;
+const OVERDUE =
+  /\d{1,9} over their timeout and still running, the oldest for \d{1,9} s: \S{1,300} \S{1,300}/;
 
 /** A pause and overdue handlers make an instance degraded: they are problems of their own. */
 function isToldElsewhere(
