@@ -1,5 +1,5 @@
 import { Metadata } from '@grpc/grpc-js';
-import { fromWireHeaders, type Headers, toWireHeaders } from '@parley/messaging/transport';
+import { type Headers, toWireHeaders } from '@parley/messaging/transport';
 
 /** Envelope attributes as metadata. */
 export function metadataOf(headers: Headers): Metadata {
@@ -8,5 +8,3 @@ export function metadataOf(headers: Headers): Metadata {
   for (const name in written) metadata.set(name, written[name]!);
   return metadata;
 }
-
-export const headersFrom = (metadata: Metadata): Headers => fromWireHeaders(metadata.getMap());

@@ -10,6 +10,7 @@ import {
   type HandleCall,
   type CallServer,
   type HandlerExtras,
+  fromWireHeaders,
   type HandlerRegistry,
   type ConsumerHealth,
   twiceFault,
@@ -17,7 +18,6 @@ import {
 } from '@parley/messaging/transport';
 import { formOf, issuesOf, MAX_MESSAGE_BYTES, type Method, methodOf, type WireForm } from './codec';
 import { errorOf } from './fault';
-import { headersFrom } from './headers';
 import { describedFile } from './standard/file-descriptor';
 import { HEALTH_SERVICE, HealthService } from './standard/health-service';
 import { ReflectionService } from './standard/reflection-service';
@@ -141,7 +141,8 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
     respond: Respond,
   ): Promise<void> {
     const origin = { owner: contract.owner, errors: method.errors };
-    const twice = writtenTwice(call.metadata.getMap());
+    const written = call.metadata.getMap();
+    const twice = writtenTwice(written);
     if (twice !== undefined) return respond(errorOf(twiceFault(twice), origin));
     const form = formOf(method, call.request);
     const body = bodyOf(contract, form, call.request);
@@ -150,7 +151,7 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
     call.on('cancelled', () => underWay.callerGone());
     const answer = await this.answer({
       contract: contract.name,
-      headers: headersFrom(call.metadata),
+      headers: fromWireHeaders(written),
       body,
       deadline: underWay.deadline,
       signal: underWay.signal,
