@@ -53,7 +53,6 @@ const { values, positionals } = commandLine(HELP, {
     only: { type: 'string' },
     works: { type: 'string' },
     with: { type: 'string' },
-    against: { type: 'string' },
     node: { type: 'string' },
     small: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
@@ -215,7 +214,7 @@ async function measured(mode, { rounds, scale, works, node: given }) {
   }
   for (const sentence of leftOut) console.error(`left out: ${sentence}`);
   /** @type {Context} */
-  const context = { dist: OUT, node, servers, scale, wants: (work) => works?.includes(work) ?? true, options: { against: values.against } }; // prettier-ignore
+  const context = { dist: OUT, node, servers, scale, wants: (work) => works?.includes(work) ?? true}; // prettier-ignore
   /** @type {Map<string, Record<string, Figures>[]>} */
   const rows = new Map(able.map(({ name }) => [name, []]));
   /** @type {string[]} */

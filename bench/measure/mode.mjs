@@ -1,9 +1,9 @@
-// What a mode of the bench consists of.
+// The parts of a mode of the bench.
 
 /** @import { Running, ServerName } from './servers.mjs' */
 
 /**
- * What a contestant achieved in one work of one round, by the names of FIGURES.
+ * Figures of a contestant for one work of one round, by the names of FIGURES.
  * @typedef {Partial<Record<FigureName, number>>} Figures
  * @typedef {keyof typeof FIGURES} FigureName
  */
@@ -35,7 +35,6 @@
  * @property {ReadonlyMap<ServerName, Running>} servers
  * @property {number} scale counts are multiplied with it
  * @property {(work: string) => boolean} wants
- * @property {Record<string, string | undefined>} options
  */
 
 /**
