@@ -46,7 +46,7 @@ describe('installing while others use the schema', () => {
     await holder.query('begin; lock table parley.service in access exclusive mode');
     await install(client, services(), (sentence) => {
       expect(sentence).toMatch(
-        /^parley is being installed: a table is in use \(canceling statement due to lock timeout\); trying again in 1 s, attempt 1 of 40$/,
+        /^parley is being installed: a table is in use, or another installation runs \(canceling statement due to lock timeout\); trying again in 1 s, attempt 1 of 40$/,
       );
       void holder.query('commit');
     });
@@ -54,6 +54,20 @@ describe('installing while others use the schema', () => {
       { service: 'shop' },
     ]);
     await holder.end();
+  });
+
+  it('waits for another installation, says so, and goes on when that is over', async () => {
+    const other = await connected();
+    await other.query(`select pg_advisory_lock(hashtext('parley.schema'))`);
+    const sentences: string[] = [];
+    await install(client, services(), (sentence) => {
+      sentences.push(sentence);
+      void other.query('select pg_advisory_unlock_all()');
+    });
+    expect(sentences).toEqual([
+      expect.stringMatching(/another installation runs .*attempt 1 of 40$/),
+    ]);
+    await other.end();
   });
 
   it('works whatever the session settings of the database are', async () => {

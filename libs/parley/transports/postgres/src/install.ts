@@ -2,8 +2,8 @@ import type { Client } from 'pg';
 import { installationSql, type ServiceRole } from './installation-sql';
 
 /**
- * Milliseconds that a change waits for a table in use: statements that need the table meanwhile
- * queue behind the change.
+ * Milliseconds that a change waits for another installation, and for a table in use: statements
+ * that need the table meanwhile queue behind the change.
  */
 const LOCK_TIMEOUT_MS = 2_000;
 /** Milliseconds between two attempts, and number of attempts. */
@@ -15,20 +15,18 @@ const IN_USE = new Set(['55P03', '40P01']);
  * Brings the schema `parley` of a database up to date and registers its services; existing data
  * stays. Needs a role that may create roles and schemas. Concurrent calls are safe, and services
  * may run meanwhile.
- * @param log called with a sentence when a table is in use and the installation is tried again
+ * @param log called with a sentence when a table is in use, or another installation runs, before the next
+ * attempt
  */
 export async function install(
   client: Client,
   services: readonly ServiceRole[],
   log: (sentence: string) => void = () => undefined,
 ): Promise<void> {
-  await client.query(`select pg_advisory_lock(hashtext('parley.schema'))`);
   try {
     await withPatience(() => installOnce(client, services), log);
   } catch (error) {
     throw new Error(`parley could not be installed: ${(error as Error).message}`, { cause: error });
-  } finally {
-    await client.query(`select pg_advisory_unlock(hashtext('parley.schema'))`);
   }
 }
 
@@ -43,7 +41,7 @@ async function withPatience(
       const { code = '', message } = error as { code?: string; message: string };
       if (!IN_USE.has(code) || attempt === ATTEMPTS) throw error;
       log(
-        `parley is being installed: a table is in use (${message}); trying again in ${PAUSE_MS / 1_000} s, attempt ${attempt} of ${ATTEMPTS}`,
+        `parley is being installed: a table is in use, or another installation runs (${message}); trying again in ${PAUSE_MS / 1_000} s, attempt ${attempt} of ${ATTEMPTS}`,
       );
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
