@@ -47,7 +47,9 @@ describe('a body', () => {
   });
 
   it('is as deep as its brackets outside of texts, whatever the texts hold', () => {
-    const text = fc.string({ unit: fc.constantFrom('"', '\\', '[', '}', 'x'), maxLength: 300 });
+    // Unless it is told, fast-check makes texts of ten characters at most.
+    const unit = fc.constantFrom('"', '\\', '[', '}', 'x');
+    const text = fc.string({ unit, maxLength: 300, size: 'max' });
     fc.assert(
       fc.property(fc.array(text, { maxLength: 8 }), (texts) => {
         expect(depthOf(encode({ texts }))).toBe(2);
@@ -56,6 +58,20 @@ describe('a body', () => {
       }),
     );
   });
+
+  it.each([0, 1, 2, 3, 60, 61, 62, 63, 64, 65, 66, 67, 130])(
+    'knows the end of a text of %i characters, with quotes and backslashes at its end',
+    (length) => {
+      const text = 'x'.repeat(length);
+      for (const end of ['', '"', '\\', '\\\\', '\\"', '"\\', '[', `${'\\'.repeat(70)}["`]) {
+        const texts = [text + end, `[${text}${end}[`];
+        expect(depthOf(encode({ texts }))).toBe(2);
+        expect(depthOf(encode({ texts, behind: [[[]]] }))).toBe(4);
+      }
+      expect(depthOf(Buffer.from(`{"a":"${text}[[[`))).toBe(1);
+      expect(depthOf(Buffer.from(`{"a":"${text}\\"[[[`))).toBe(1);
+    },
+  );
 
   it.each<[string, Buffer]>([
     ['nothing', Buffer.alloc(0)],
