@@ -64,6 +64,11 @@ let postgresStarting;
 let identityProvider;
 /** @type {Promise<void> | undefined} */
 let stopping;
+/**
+ * The token of operations that this start made.
+ * @type {string | undefined}
+ */
+let ownToken;
 
 /**
  * @param {Instance[]} instances
@@ -145,8 +150,8 @@ async function compile() {
 }
 
 /**
- * Builds the operators' page, if it changed, beside the services and after them: nobody waits for
- * it, and until it is there the console says so.
+ * Builds the operators' page, if it changed, after the services were started and without waiting
+ * for it. Until it is built, the console says so.
  */
 async function buildPage() {
   const began = performance.now();
@@ -305,7 +310,7 @@ function showTable() {
   const page = supervised.find(({ instance }) => instance.service === 'console');
   if (page)
     progress.send(
-      `Operate it: ${page.instance.url}/#token=${encodeURIComponent(process.env.OPERATIONS_TOKEN ?? '')}`,
+      `Operate it: ${page.instance.url}/${ownToken ? `#token=${ownToken}` : '   with your OPERATIONS_TOKEN'}`,
     );
 }
 
@@ -351,7 +356,8 @@ async function stop(code) {
 
 /** @param {StartOptions} options */
 async function start(options) {
-  process.env.OPERATIONS_TOKEN ||= newToken(); // every service inherits it
+  if (!process.env.OPERATIONS_TOKEN) ownToken = newToken();
+  process.env.OPERATIONS_TOKEN ||= ownToken; // every service inherits it
   const chosen = topology.filter(({ name }) => !options.only.length || options.only.includes(name));
   const instances = chosen.flatMap((process) => instancesOf(process, options.scale));
   await check(instances, options.technologies);
