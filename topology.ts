@@ -152,8 +152,8 @@ export const topology: Process[] = [
 ];
 
 /**
- * The services that send a contract: its owner tells events and broadcasts, who names the owner
- * above calls it or sends it commands.
+ * The services that send a contract. Events and broadcasts: its owner. Calls and commands: the
+ * processes that list its owner under `calls` or `commands`.
  */
 export function sendersOf({ kind, owner }: { readonly kind: string; readonly owner: string }) {
   const list = kind === 'call' ? 'calls' : kind === 'command' ? 'commands' : undefined;

@@ -14,7 +14,7 @@ import { answer, request } from './quote.mjs';
  */
 
 /**
- * What the file of a contestant exports.
+ * The exports of a contestant's file.
  * @typedef {object} Contestant
  * @property {(place: Place) => Promise<unknown>} serve resolves when calls are answered
  * @property {(place: Place) => Promise<(request: Request) => Promise<Reply>>} caller

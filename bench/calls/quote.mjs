@@ -8,7 +8,7 @@ export const Reply = z.object({ orderId: z.string(), total: z.number() });
 /** @typedef {z.infer<typeof Reply>} Reply */
 
 export const DEADLINE_MS = 10_000;
-/** What travels with each call by hand, as with ours. */
+/** Headers of each call by hand, the same as ours. */
 export const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
 /** @param {number} n @returns {Request} */

@@ -1,4 +1,4 @@
-// What a run found: its table, its pictures, its section of docs/benchmarks.md.
+// Results of a run: its table, its plots, its section of docs/benchmarks.md.
 import { bars } from '../../tools/calls/plot.mjs';
 import { isQuiet, machineLine } from './machine.mjs';
 import { FIGURES } from './mode.mjs';

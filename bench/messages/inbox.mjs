@@ -23,8 +23,8 @@ export async function installInbox(postgres) {
 const idOf = ({ run, n }) => `${run}/${n}`;
 
 /**
- * What a broker's consumer does with its messages: with an inbox each takes effect once; without, it
- * may be handled again after a failure.
+ * Handling of a broker's messages: with an inbox each takes effect once, without it a message may
+ * be handled again after a failure.
  * @param {string} postgres
  * @param {Work & { inbox: boolean }} work
  * @param {(message: Order) => Promise<void>} handled

@@ -119,7 +119,7 @@ class Trial {
   }
 
   /**
-   * What was sent is handled afterwards, so that nothing is lost unseen.
+   * Handles the messages that were sent, to find lost ones.
    * @typedef {{ run: string, count: number, work: object }} Measurement
    * @param {Measurement} measurement
    * @param {Omit<Plan, 'count'>} plan

@@ -1,4 +1,4 @@
-// What the benches of messages send: an order of about 500 bytes, validated on both sides.
+// The message of the benches: an order of about 500 bytes, validated on both sides.
 import { z } from 'zod';
 
 export const Order = z.object({
@@ -6,7 +6,7 @@ export const Order = z.object({
   run: z.string(),
   n: z.int(),
   customer: z.string(),
-  /** When it was sent, in milliseconds of the clock of measure/servant.mjs. */
+  /** The time of sending, in milliseconds of the clock of measure/servant.mjs. */
   at: z.number(),
   lines: z.array(z.object({ sku: z.string(), quantity: z.int(), note: z.string() })),
 });

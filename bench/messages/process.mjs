@@ -7,7 +7,7 @@ import { Tally } from './tally.mjs';
 /** @import { Order } from './order.mjs' */
 
 /**
- * Where the servers are, and what the mode gives its contestants.
+ * Addresses of the servers, and settings of the mode.
  * @typedef {object} Place
  * @property {string} name of the database, and of queues
  * @property {string} dist the compiled kit
@@ -19,7 +19,7 @@ import { Tally } from './tally.mjs';
  */
 
 /**
- * How messages are handled in one measurement.
+ * The way of handling in one measurement.
  * @typedef {object} Work
  * @property {boolean} [keyed] in order for each customer
  * @property {boolean} [effect] with a row of `public.effect` each

@@ -1,5 +1,4 @@
-// What a consumer has handled: each message of a measurement once, or the measurement does not
-// count.
+// Counts the handled messages: a measurement counts only if each was handled once.
 import { KEYS } from './order.mjs';
 import { now } from '../measure/servant.mjs';
 
@@ -37,12 +36,12 @@ export class Tally {
     this.#gate = held ? withResolvers() : undefined;
   }
 
-  /** When the first message is being handled. */
+  /** Resolves when the first message is being handled. */
   get first() {
     return this.#first.promise;
   }
 
-  /** When all are handled. */
+  /** Resolves when all are handled. */
   get all() {
     return this.#all.promise;
   }

@@ -10,7 +10,7 @@ import { quantile } from '../measure/statistics.mjs';
  */
 
 /**
- * What the file of a contestant exports. Each step leaves a row of `public.effect`: its name, and the
+ * The exports of a contestant's file. Each step leaves a row of `public.effect`: its name, and the
  * number of its saga.
  * @typedef {object} Contestant
  * @property {(place: Place) => Promise<unknown>} [install] once, before anything else

@@ -103,7 +103,7 @@ function assetsFor(/** @type {readonly string[]} */ files) {
 }
 
 /**
- * What processes serve to browsers: built beside their code.
+ * Pages that processes serve to browsers, built beside their code.
  * @param {readonly string[]} files
  */
 function pagesOf(files) {

@@ -1,5 +1,5 @@
 // npm run build:page: the operators' page of the console, made by Vite beside the compiled console.
-// It is made anew only when its sources, its packages or this file changed.
+// Builds only if the sources, the packages or this file changed.
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -9,7 +9,7 @@ import { commandLine } from '../terminal/command-line.mjs';
 const SOURCES = 'apps/console/page';
 const BUILT = 'apps/console/page/built';
 const STAMP = '.stamp';
-/** What a change of makes every earlier page stale. */
+/** Files beside the sources whose change makes the page stale. */
 const RECIPE = ['tools/build/page.mjs', 'package-lock.json'];
 const NOT_BUILT = /\.spec\.tsx?$/;
 

@@ -1,5 +1,5 @@
-// What the chart has to know of each process: from topology.ts, from the contracts, and from the
-// names that the services give their subscriptions.
+// Facts of each process for the chart: from topology.ts, from the contracts, and from the names
+// that the services give their subscriptions.
 import fs from 'node:fs';
 import path from 'node:path';
 import { topology } from '../topology/topology.mjs';
@@ -68,7 +68,7 @@ function subscriptionsOf({ name, follows = [] }) {
 const operationsPortOf = (process) => (hasOperationsPort(process) ? PORTS.operations : PORTS.http);
 
 const ours = topology.filter(({ place }) => place !== 'outside');
-/** It asks the others for their health and operations. */
+/** True for the console, which asks the others for their health and operations. */
 const asksOperations = (/** @type {Process} */ { name }) => name === 'console';
 
 /**

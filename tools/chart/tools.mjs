@@ -1,4 +1,4 @@
-// What checks a chart: helm, kubeconform and kube-score, found on the path or in .data/kubernetes,
+// Tools that check a chart: helm, kubeconform and kube-score, found on the path or in .data/kubernetes,
 // where `npm run chart -- --tools` puts them, by Go.
 import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';

@@ -44,7 +44,7 @@ operationsToken:
   secret: parley-operations
   key: token
 
-# What carries messages: a Secret each, whose key has the URL with its password. Without one: PostgreSQL.
+# Technologies of messages: a Secret each, whose key has the URL with its password. Default: PostgreSQL.
 messages:
   commands: { secret: '', key: url }
   broadcasts: { secret: '', key: url }
@@ -108,7 +108,7 @@ autoscaling:
   enabled: true
   cpu: 70 # percent of the request
   keda: false # needs KEDA in the cluster
-  # How soon an instance more should have handled what waits: with this, perSecond of a service becomes KEDA's target.
+  # Seconds until the backlog should be handled: with perSecond of a service this makes KEDA's target.
   drainSeconds: 30
   pollingSeconds: 15
 
@@ -136,7 +136,7 @@ services:
 `;
 
 const TOPOLOGY = `
-# What topology.ts says of each process. Not for changing here.
+# Processes as topology.ts has them. Do not change them here.
 topology:
 `;
 

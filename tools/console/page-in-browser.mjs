@@ -33,8 +33,8 @@ const SCREENS = /** @type {const} */ ([
   ['audit', '/dead-letters?view=audit', 'What operators did'],
   ['sagas', '/sagas', 'fulfilment'],
   ['saga', `/sagas/orders/fulfilment/${SAGA}`, 'timeout payment'],
-  ['map', '/map', 'Who says what to whom'],
-  ['map-of-one', '/map?at=orders', 'orders says and hears'],
+  ['map', '/map', 'Who sends what to whom'],
+  ['map-of-one', '/map?at=orders', 'orders sends and receives'],
   ['contracts', '/contracts', 'orders.order-placed'],
   ['contract', '/contracts/orders.order-placed', 'orders.fulfilment'],
 ]);

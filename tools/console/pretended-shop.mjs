@@ -258,7 +258,7 @@ const knows = (kind, name, handlers = [], key = undefined) => ({
   })),
 });
 
-/** What each service knows and handles. */
+/** Contracts that each service knows and handles. */
 const CONTRACTS = {
   gateway: [
     knows('call', 'catalog.quote-price'),

@@ -44,7 +44,7 @@ const channel = (contracts, channel) =>
   contracts.length > 0 ? [{ ...channel, contracts: names(contracts) }] : [];
 
 /**
- * What becomes of a command that fails.
+ * Channels and retries of commands that fail.
  * @param {Own} own
  * @param {string} [broker] where the broker puts what it gives up on itself
  */
@@ -329,7 +329,7 @@ function postgresNames() {
   };
 }
 
-/** How a failed command is tried again, unless its handler has a policy of its own. */
+/** The retry policy of commands whose handler has none of its own. */
 function usualRetries() {
   const { retryPolicy } = require(
     path.join(root, 'dist/libs/parley/messaging/src/delivery/retry-policy.js'),

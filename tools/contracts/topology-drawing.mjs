@@ -1,5 +1,5 @@
-// Who talks to whom, as a drawing in Mermaid: arrows as topology.ts has them, each with the contracts
-// that the sources of the services use.
+// The topology as a drawing in Mermaid: arrows as topology.ts has them, each with the contracts that
+// the sources of the services use.
 import { betweenMarkers } from '../build/between-markers.mjs';
 import { topology } from '../topology/topology.mjs';
 import { HOME } from './contract-sources.mjs';

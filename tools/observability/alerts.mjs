@@ -30,7 +30,7 @@ export const ALERTS = [
   },
   {
     name: 'ParleyServiceGone',
-    // Who finds targets by DNS forgets those that are gone.
+    // Discovery by DNS forgets targets that are gone.
     expr: 'group by (service) (last_over_time(up{job="parley"}[1h])) unless group by (service) (up{job="parley"})',
     for: '1m',
     severity: 'critical',

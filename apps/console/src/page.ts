@@ -12,8 +12,8 @@ const ASSETS = 'assets';
 const INDEX = 'index.html';
 
 /**
- * Nothing from elsewhere, no code of a text. Styles in the document are the component library's:
- * it writes its variables into one.
+ * Only files of this address, and no inline script. Inline styles are needed by the component
+ * library, which writes its variables into one.
  */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",

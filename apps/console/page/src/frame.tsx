@@ -13,7 +13,7 @@ import { currentBulk, forgetBulk, stopBulk, subscribeToBulk } from './dead-lette
 import { end } from './session/session';
 import { count, counted } from './shared/format';
 
-/** What every screen has: the way to the others, who is logged in, and what runs. */
+/** The frame of every screen: navigation, the operator, and work under way. */
 export function Frame() {
   return (
     <>

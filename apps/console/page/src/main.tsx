@@ -28,7 +28,7 @@ const queries = new QueryClient({
 function Console() {
   const { session, ended } = useSyncExternalStore(subscribe, current);
   const token = session?.token;
-  // What one operator was shown is not the next one's.
+  // Forgets the data of one operator before the next one logs in.
   useEffect(() => () => queries.clear(), [token]);
   if (token === undefined) return <Login key={ended} ended={ended} />;
   return <RouterProvider key={token} router={router} />;

@@ -14,7 +14,7 @@ export const place = (url: string, headers: Record<string, string> = {}) =>
     headers: { 'content-type': 'application/json', 'idempotency-key': randomUUID(), ...headers },
     body: JSON.stringify(order),
   });
-/** How often each status was answered. */
+/** The number of responses of each status. */
 export const countOf = (statuses: readonly number[]) =>
   Object.fromEntries(
     [...new Set(statuses)].map((status) => [

@@ -30,7 +30,7 @@ export interface AsyncApiChannel {
   readonly operation?: JsonSchema;
 }
 
-/** What contracts do not tell: where their messages travel, and what one looks like. */
+/** Facts beside the contracts: the servers and channels of their messages, and examples. */
 export interface AsyncApiDetails {
   readonly servers?: Readonly<Record<string, JsonSchema>>;
   /** Without them each contract has a channel without an address. */

@@ -2,7 +2,7 @@ import { sleep } from '@parley/resilience';
 import { type DataSource, type Migration, MigrationExecutor, type QueryRunner } from 'typeorm';
 
 /**
- * How long a migration waits for a table in use: statements that need the table meanwhile queue
+ * Longest wait of a migration for a table in use: statements that need the table meanwhile queue
  * behind the migration.
  */
 const LOCK_TIMEOUT = '2s';

@@ -28,7 +28,7 @@ export const backlog = () => live<readonly api.Backlog[]>(['backlog'], 'backlog'
 export const overdue = () => live<readonly api.OverdueOfInstance[]>(['overdue'], 'overdue');
 export const concurrency = () =>
   live<readonly api.ConcurrencyOfInstance[]>(['concurrency'], 'concurrency');
-/** How many there are in each service. */
+/** The count of each service. */
 export const deadCounts = () =>
   live<readonly api.DeadLetters[]>(['dead-letters', 'counts'], 'dead-letters?limit=1');
 export const deadLetters = (filter: Values) =>

@@ -1,4 +1,4 @@
-// What the API of the console answers, as far as the page shows it.
+// Answers of the console's API, with the fields that the page shows.
 
 export type State = 'ready' | 'degraded' | 'not ready' | 'silent';
 export type Kind = 'call' | 'command' | 'broadcast' | 'event';

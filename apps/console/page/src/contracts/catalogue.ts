@@ -17,7 +17,7 @@ export const matching = (
       (text === undefined || one.name.toLowerCase().includes(text.toLowerCase())),
   );
 
-/** Nobody receives a command or answers a call: that is a fault, not a choice. */
+/** True for a command or a call without a handler: a fault, not a choice. */
 export const isUnhandled = ({ kind, handlers }: CatalogueEntry): boolean =>
   handlers.length === 0 && (kind === 'call' || kind === 'command');
 

@@ -7,7 +7,7 @@ import { policiesOf } from './catalogue';
 
 const route = getRouteApi('/contracts/$name');
 
-/** How does a message of one contract get from its senders to its handlers, and why so? */
+/** One contract: the route of its messages from the senders to the handlers, with the reasons. */
 export function ContractScreen() {
   const { name } = route.useParams();
   const catalogue = useQuery(queries.catalogue());

@@ -36,7 +36,7 @@ const COLUMNS: readonly Column<CatalogueEntry>[] = [
   },
 ];
 
-/** What do the services say to each other, who says it and who listens? */
+/** All contracts, with their senders and handlers. */
 export function ContractsScreen() {
   const search = route.useSearch();
   const navigate = route.useNavigate();

@@ -116,7 +116,7 @@ const COLUMNS: readonly Column<Expected>[] = [
   { header: 'Why', cell: ({ why }) => why },
 ];
 
-/** What each replay would do: the services look, and change nothing. */
+/** The dry run of the replays: the services change nothing. */
 function DryRun({ filter, holders }: Pick<Props, 'filter' | 'holders'>) {
   const services = holders.map(({ service }) => service);
   const asked = useQuery({

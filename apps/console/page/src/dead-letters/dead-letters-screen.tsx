@@ -36,7 +36,7 @@ const FIELDS = [
   { name: 'to', label: 'Died until', placeholder: '30m' },
 ];
 
-/** What died of what, and what is to be done about it? */
+/** Dead letters by cause, one by one, and the audit. */
 export function DeadLettersScreen() {
   const search = route.useSearch();
   const navigate = route.useNavigate();

@@ -29,7 +29,7 @@ export default function Editor({
   readonly close: () => void;
   readonly tell: (what: string) => void;
 }) {
-  // What was opened is edited; what somebody else changes meanwhile is refused by the service.
+  // Edits the letter as it was opened. The service refuses the edit if the letter changed meanwhile.
   const [{ id, body, edits }] = useState(letter);
   const [text, setText] = useState(() => pretty(body));
   const [isReviewed, setReviewed] = useState(false);

@@ -37,7 +37,7 @@ export const groupsIn = (answers: readonly DeadLetterGroups[]) =>
     )
     .sort((a, b) => b.count - a.count || (a.last < b.last ? 1 : -1));
 
-/** What operators did, the latest first. */
+/** Actions of operators, the latest first. */
 export const entriesIn = (answers: readonly Audit[]) =>
   answers
     .flatMap((one) =>

@@ -10,7 +10,7 @@ const TONES: Readonly<Record<string, Tone>> = {
   'no effect': 'warn',
 };
 
-/** What a replay is expected to do, and who waits for the letter. */
+/** The expected result of a replay, and the messages that wait for the letter. */
 export function Preview({ of, service }: { readonly of: ReplayPreview; readonly service: string }) {
   const { expect, why, handler, lane } = of;
   return (

@@ -8,7 +8,7 @@ export interface Point {
   readonly y: number;
 }
 
-/** Where each service stands, and the way of each edge around the others. */
+/** Places of the services, and routes of the edges around them. */
 export interface Layout {
   readonly places: ReadonlyMap<string, Point>;
   readonly ways: ReadonlyMap<string, readonly Point[]>;

@@ -26,7 +26,7 @@ import { pathOf } from './way';
 
 const route = getRouteApi('/map');
 
-/** Who talks to whom, by which kind of message, and where does it wait? */
+/** The map: services, their messages by kind, and the backlog. */
 export function MapScreen() {
   const catalogue = useQuery(queries.catalogue());
   return (
@@ -95,7 +95,7 @@ function Graph({ catalogue }: { readonly catalogue: Catalogue }) {
         />
       )}
       <Edges
-        title={chosen ? `${chosen.id} says and hears` : 'Who says what to whom'}
+        title={chosen ? `${chosen.id} sends and receives` : 'Who sends what to whom'}
         edges={shown.filter(
           ({ from, to }) => search.at === undefined || from === search.at || to === search.at,
         )}

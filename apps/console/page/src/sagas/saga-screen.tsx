@@ -9,7 +9,7 @@ import { type Moment, timelineOf } from './sagas';
 
 const route = getRouteApi('/sagas/$service/$name/$key');
 
-/** How did one process come here, and what does it wait for? */
+/** One saga: its history, its state and its timeouts. */
 export function SagaScreen() {
   const { service, name, key } = route.useParams();
   const asked = useQuery(queries.saga(service, name, key));

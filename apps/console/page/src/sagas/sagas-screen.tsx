@@ -49,7 +49,7 @@ const COLUMNS: readonly Column<SagaRow>[] = [
   },
 ];
 
-/** Where does each process of several messages stand, and which are stuck? */
+/** All sagas by state and stage, stuck ones marked. */
 export function SagasScreen() {
   const search = route.useSearch();
   const navigate = route.useNavigate();

@@ -1,7 +1,7 @@
 import type { Backlog, DeadLetters, Instance, OverdueOfInstance, State } from '../api/types';
 import { counted, span } from '../shared/format';
 
-/** What needs a person: in one sentence, with the place that shows more. */
+/** A problem for an operator: one sentence, with the screen that shows more. */
 export interface Problem {
   readonly id: string;
   readonly severity: 'bad' | 'warn';
@@ -28,7 +28,7 @@ const STATES: Readonly<Record<Exclude<State, 'ready'>, string>> = {
 };
 const ORDER: readonly string[] = ['silent', 'not ready', 'degraded'];
 
-/** What needs a person, the worst first; the same cause of several instances is one problem. */
+/** All problems for an operator, the worst first. The same cause of several instances is one problem. */
 export function problemsOf(found: Found): readonly Problem[] {
   return [
     ...causesOf(found, 'bad'),

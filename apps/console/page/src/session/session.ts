@@ -1,6 +1,6 @@
 import { tokenIn } from './fragment';
 
-/** Who asks: the token, and the name that is claimed beside a token that names nobody. */
+/** The credentials of requests: the token and, beside a token without a name, the claimed name. */
 export interface Session {
   readonly token: string;
   readonly name?: string;

@@ -49,7 +49,7 @@ function onTick(tick: () => void): () => void {
 }
 export const useNow = (): number => useSyncExternalStore(onTick, () => now);
 
-/** How long ago; the exact time when it is pointed at. */
+/** The age of a point in time; its tooltip has the exact time. */
 export function Ago({ at }: { readonly at: string }) {
   const passed = ago(at, useNow());
   return (
@@ -129,7 +129,7 @@ export function Heading({
   );
 }
 
-/** Whether the operator may change anything; if not, why. */
+/** The operator's permission to change something or, without it, the reason. */
 function useRefusal(): string | undefined {
   const { data } = useQuery(queries.me());
   if (!data || data.role === 'operator') return undefined;

@@ -1,6 +1,6 @@
 /**
- * Texts by name. Several under one name are joined, as in HTTP: so none of them is taken for all,
- * and two ids are no id.
+ * Texts by name. Several texts of one name are joined by a comma, as in HTTP: two ids then make an
+ * invalid id, instead of one of them being taken.
  */
 export function joinedByName(
   pairs: Iterable<readonly [name: string, text: string]>,
