@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { OwnerUnavailableError, ReplyLostError } from '@parley/messaging';
-import type { CallResult, OutgoingCall } from '@parley/messaging/transport';
+import { bugIn, type CallResult, type OutgoingCall } from '@parley/messaging/transport';
 import { DeadlineExceededError, startTimer } from '@parley/resilience';
 import { type Dispatcher, errors } from 'undici';
 import { faultOf } from './fault';
@@ -78,7 +78,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseError(_: unknown, error: Error): void {
     const { contract } = this.request;
-    if (error instanceof errors.ResponseExceededMaxSizeError) this.answered(TOO_LARGE);
+    const bug = error instanceof errors.InvalidArgumentError ? error : bugIn(error);
+    if (bug) this.failed(bug);
+    else if (error instanceof errors.ResponseExceededMaxSizeError) this.answered(TOO_LARGE);
     else if (this.sentAt === undefined)
       this.failed(new OwnerUnavailableError(contract, error.message));
     else this.failed(new ReplyLostError(contract, error.message));

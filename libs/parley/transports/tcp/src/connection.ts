@@ -2,12 +2,13 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { connect, type Socket } from 'node:net';
 import type { Call } from '@parley/contract';
 import { OwnerUnavailableError, ReplyLostError } from '@parley/messaging';
-import type {
-  CallConnection,
-  CallFault,
-  CallResult,
-  InstanceAddress,
-  OutgoingCall,
+import {
+  bugIn,
+  type CallConnection,
+  type CallFault,
+  type CallResult,
+  type InstanceAddress,
+  type OutgoingCall,
 } from '@parley/messaging/transport';
 import { DeadlineExceededError, startTimer } from '@parley/resilience';
 import { frameOf, FrameReader, MAX_MESSAGE_BYTES } from './frames';
@@ -84,6 +85,8 @@ class Line {
   /** True when the instance knows our packets; stock Nest would log a cancellation as an error. */
   private isOurs = false;
   private why = 'the instance closed it';
+  /** The mistake in code that ended it. */
+  private bug?: Error;
   private stopTimer: () => void;
 
   constructor(
@@ -103,7 +106,7 @@ class Line {
         this.stopTimer = startTimer(HELLO_PATIENCE_MS, () => this.send());
       })
       .on('data', (chunk: Buffer) => this.read(chunk))
-      .on('error', ({ message }) => void (this.why = message))
+      .on('error', (error) => this.broke(error, error.message))
       .on('end', () => void (this.isUsable = false))
       .on('close', () => this.closed());
   }
@@ -166,8 +169,15 @@ class Line {
     try {
       for (const text of this.frames.read(chunk)) this.take(fromServer(text));
     } catch (error) {
-      this.end(`it does not answer as Nest's TCP transport does: ${(error as Error).message}`);
+      const { message } = error as Error;
+      this.broke(error, `it does not answer as Nest's TCP transport does: ${message}`);
+      this.end(this.why);
     }
+  }
+
+  private broke(error: unknown, why: string): void {
+    this.bug ??= bugIn(error);
+    this.why = why;
   }
 
   private take(packet: FromServer | undefined): void {
@@ -207,9 +217,10 @@ class Line {
     const where = `${this.at.host}:${this.at.port}: ${this.why}`;
     for (const { contract, settle } of [...this.waiting.values()])
       settle(
-        this.unsent
-          ? new OwnerUnavailableError(contract, where)
-          : new ReplyLostError(contract, where),
+        this.bug ??
+          (this.unsent
+            ? new OwnerUnavailableError(contract, where)
+            : new ReplyLostError(contract, where)),
       );
   }
 }
