@@ -46,6 +46,8 @@ export const LONG_SPECS = {
     'hostile messages in the tables of PostgreSQL',
   'libs/parley/transports/postgres/src/postgres-own.conformance.int.spec.ts':
     'the promises on PostgreSQL',
+  'libs/parley/transports/postgres/src/log/silence.int.spec.ts':
+    'the event log of PostgreSQL on a network that loses connections without a sign',
   'libs/parley/transports/postgres/src/poison.int.spec.ts':
     'a poison event among hundreds of others',
   'libs/parley/transports/postgres/src/queue/batches.int.spec.ts':

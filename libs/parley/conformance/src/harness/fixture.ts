@@ -75,6 +75,9 @@ export interface Place {
    * Returns how many there were.
    */
   swallow?(): number;
+  /** As `swallow`, and new connections lead nowhere until `back`. */
+  silence?(): number;
+  back?(): void;
   /**
    * As `kill -9`: nothing the instance does gets anywhere any more. Says how many connections, or
    * other ties, it dropped.

@@ -25,6 +25,7 @@ export function postgresFixture(where: 'own database' | 'another database'): Fix
       type: 'postgres',
       url: home.along(plain(data.url(service))),
       poolSize: POOL,
+      connectTimeoutMS: 10_000, // as a service's: a connection may be lost while it is made
     });
     return {
       options: {
@@ -35,6 +36,8 @@ export function postgresFixture(where: 'own database' | 'another database'): Fix
       way,
       cut: () => sum(roads.map((road) => road.cut())),
       swallow: () => sum(roads.map((road) => road.swallow())),
+      silence: () => sum(roads.map((road) => road.silence())),
+      back: () => roads.forEach((road) => road.up()),
       kill: () => sum(roads.map((road) => road.down())),
       alive: () => roads.some(({ connections: traffic }) => traffic > 0),
       close: async () => {
