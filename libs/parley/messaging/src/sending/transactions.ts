@@ -27,12 +27,16 @@ interface OpenTransaction {
 }
 
 /**
+ * One storage for all instances, with an entry for each that is in use here: Node before version 24
+ * copies every storage to every promise of its process, and a test makes many instances.
+ */
+const surroundings = new AsyncLocalStorage<ReadonlyMap<Transactions, Surroundings>>();
+
+/**
  * The service's transactions. Messages sent while one is open are stored by it, and so leave if and
  * only if it commits.
  */
 export class Transactions {
-  private readonly around = new AsyncLocalStorage<Surroundings | undefined>();
-
   constructor(
     private readonly store: Store | undefined,
     private readonly publisher: Publisher,
@@ -56,7 +60,7 @@ export class Transactions {
   async commit<T>(
     work: (tx: Tx) => Promise<T>,
     acknowledge?: (tx: Tx) => Promise<void>,
-    run = this.around.getStore()?.run,
+    run = this.around()?.run,
   ): Promise<T> {
     run?.refuseIfEnded();
     if (!this.store)
@@ -66,7 +70,7 @@ export class Transactions {
       async (tx) => {
         const open: OpenTransaction = { tx, sent, over: false };
         try {
-          const value = await this.around.run({ run, open }, () => work(tx));
+          const value = await this.within({ run, open }, () => work(tx));
           this.passes?.('transaction.worked');
           if (sent.length > 0) await this.publisher.join(tx, sent);
           this.passes?.('transaction.said');
@@ -100,13 +104,12 @@ export class Transactions {
 
   /** Runs `work` as if no transaction were open. */
   outside<T>(work: () => T): T {
-    const run = this.around.getStore()?.run;
-    return this.around.run(run && { run }, work);
+    return this.within({ run: this.around()?.run }, work);
   }
 
   /** Runs a handler that has no transaction yet: transactions that it opens end with it. */
   during<T>(run: HandlerRun, work: () => T): T {
-    return this.around.run({ run }, work);
+    return this.within({ run }, work);
   }
 
   /** Adds a message to the open transaction; false when none is open. */
@@ -116,8 +119,16 @@ export class Transactions {
     return open !== undefined;
   }
 
+  private around(): Surroundings | undefined {
+    return surroundings.getStore()?.get(this);
+  }
+
+  private within<T>(around: Surroundings, work: () => T): T {
+    return surroundings.run(new Map(surroundings.getStore()).set(this, around), work);
+  }
+
   private joined(): OpenTransaction | undefined {
-    const { run, open } = this.around.getStore() ?? {};
+    const { run, open } = this.around() ?? {};
     run?.refuseIfEnded();
     if (open?.over)
       throw new NoTransactionError(

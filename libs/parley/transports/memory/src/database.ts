@@ -52,6 +52,12 @@ export class NestedTransactionError extends Error {
 }
 
 /**
+ * The turns that the current code is part of, one for each database. One storage for all databases:
+ * Node before version 24 copies every storage to every promise of its process.
+ */
+const turns = new AsyncLocalStorage<ReadonlyMap<MemoryDatabase, { over: boolean }>>();
+
+/**
  * In-memory fake of a database: transactions that run one at a time, so that none sees another's
  * uncommitted changes, and the ids of the messages that took effect.
  */
@@ -59,7 +65,6 @@ export class MemoryDatabase {
   /** Fingerprints of the messages that took effect, by subscription and id. */
   private readonly handled = new Map<string, string | undefined>();
   private readonly handledAt = new Map<string, number>();
-  private readonly turns = new AsyncLocalStorage<{ over: boolean }>();
   private last: Promise<unknown> = Promise.resolve();
   /** Transactions that wait or run. */
   protected waitingTurns = 0;
@@ -99,11 +104,12 @@ export class MemoryDatabase {
 
   /** Runs `work` after the earlier turns: none sees its partial changes. */
   turn<T>(work: () => T | Promise<T>): Promise<T> {
-    if (this.turns.getStore()?.over === false) return Promise.reject(new NestedTransactionError());
+    const outer = turns.getStore();
+    if (outer?.get(this)?.over === false) return Promise.reject(new NestedTransactionError());
     const turn = { over: false };
     this.waitingTurns++;
     const result = this.last
-      .then(() => this.turns.run(turn, work))
+      .then(() => turns.run(new Map(outer).set(this, turn), work))
       .finally(() => {
         turn.over = true;
         this.waitingTurns--;
