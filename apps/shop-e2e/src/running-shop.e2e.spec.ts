@@ -57,14 +57,14 @@ if (runFile)
         const orderId = await shop.place({ token: 'tok_ok' });
         // The saga keeps the token until it asks for the payment; then its command waits.
         await shop.askedUpTo(orderId, ReserveStock);
-        expect(await shop.tablesWith('tok_')).toEqual([]);
+        expect(await shop.tablesWithTokens()).toEqual([]);
         await shop.back('inventory');
         await shop.triedInVain(orderId);
-        expect(await shop.tablesWith('tok_')).toEqual([]);
+        expect(await shop.tablesWithTokens()).toEqual([]);
         expect(await shop.tablesWith(orderId)).toContain('orders.saga');
         await shop.providerDown(false);
         await shop.finish();
-        expect(await shop.tablesWith('tok_')).toEqual([]);
+        expect(await shop.tablesWithTokens()).toEqual([]);
       } finally {
         await shop.close();
       }

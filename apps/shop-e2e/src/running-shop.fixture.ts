@@ -237,6 +237,19 @@ export class RunningShop implements Stage {
   }
 
   /**
+   * Tables of all services and of the kit in which a payment token stands in plain: in JSON or in a
+   * column of its own. A sealed text may have `tok_` inside by chance, but none of what is before it.
+   */
+  tablesWithTokens(): Promise<readonly string[]> {
+    return this.tablesWith(
+      '"tok_',
+      '(tok_',
+      ',tok_',
+      String.raw`\x${Buffer.from('tok_').toString('hex')}`,
+    );
+  }
+
+  /**
    * Tables of all services and of the kit in which one of these texts stands, in plain or in hex.
    */
   async tablesWith(...texts: readonly string[]): Promise<readonly string[]> {
