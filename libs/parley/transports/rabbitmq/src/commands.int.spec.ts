@@ -289,8 +289,13 @@ jest.setTimeout(30_000);
     const keys = Array.from({ length: 40 }, (_, k) => `key-${k}`);
     let sent = 0;
     let going = true;
+    const isCaughtUp = () => keys.every((key) => (order.get(key)?.length ?? 0) > sent - 10);
+    // No faster than the instances handle: what waits at the end is bounded on any machine.
     const sending = (async () => {
-      for (; going; sent++) await sender.publish(keys.map((key) => keyed(key, sent)));
+      for (; going; sent++) {
+        await sender.publish(keys.map((key) => keyed(key, sent)));
+        await eventuallyPasses(() => expect(isCaughtUp() || !going).toBe(true));
+      }
     })();
     const second = await instance(handle);
     await eventuallyPasses(() => expect(second.intake.activeLanes).toBeGreaterThanOrEqual(6));
