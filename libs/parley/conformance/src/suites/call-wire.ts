@@ -126,7 +126,11 @@ export function callWireSuite({ technology, silenceMs }: CallWire): void {
   describe('a deadline', () => {
     it('ends the call on both sides', async () => {
       const handler = waiting();
-      const transport = transportTo(await serve(handler.answer));
+      let answer: HandleCall = echo;
+      const transport = transportTo(await serve((incoming) => answer(incoming)));
+      // Connected: else the way of the request may take a good part of the caller's time.
+      await transport.call(asking('{}'));
+      answer = handler.answer;
       await expect(transport.call(asking('{}', { within: 1_000 }))).rejects.toBeInstanceOf(
         DeadlineExceededError,
       );
