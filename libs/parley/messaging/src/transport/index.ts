@@ -199,6 +199,7 @@ export {
 export { fromWireHeaders, toWireHeaders, twiceFault, writtenTwice } from './call-wire';
 export { callPathOf } from '@parley/contract';
 export { Checkpoints } from './checkpoints';
+export { notReady, type Opening, untilUp } from './coming-up';
 export { FirstOfKeys } from './first-of-keys';
 export { type GivenUp, givenUpByBroker } from './given-up-by-broker';
 export { hostAndPort, portTakenError, socketHost } from './host';
