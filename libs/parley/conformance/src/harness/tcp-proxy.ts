@@ -20,6 +20,7 @@ export class TcpProxy implements ProxyControl {
   private readonly swallowed = new WeakSet<Socket>();
   /** Connections that lead nowhere. */
   private readonly stranded = new Set<Socket>();
+  private readonly answers: (((near: Socket) => void) | undefined)[] = [];
 
   private constructor(
     private readonly server: Server,
@@ -109,6 +110,19 @@ export class TcpProxy implements ProxyControl {
     return () => held.forEach((socket) => socket.resume());
   }
 
+  /**
+   * What becomes of the next connections, in order: an answer replaces the broker, as one that is
+   * not ready yet; undefined lets the connection through, as all later ones.
+   */
+  answerNext(...answers: readonly (((near: Socket) => void) | undefined)[]): void {
+    this.answers.push(...answers);
+  }
+
+  /** Answers that no connection has got yet. */
+  get unanswered(): number {
+    return this.answers.length;
+  }
+
   /** Takes no more connections, and closes when those over it have ended, or a second later. */
   async drain(): Promise<void> {
     if (!this.server.listening) return;
@@ -126,9 +140,14 @@ export class TcpProxy implements ProxyControl {
   }
 
   private strand(near: Socket): void {
+    this.replaced(near, () => near.resume());
+  }
+
+  private replaced(near: Socket, answer: (near: Socket) => void): void {
     this.stranded.add(near);
-    near.on('error', () => undefined).resume();
+    near.on('error', () => undefined);
     near.on('close', () => this.stranded.delete(near));
+    answer(near);
   }
 
   private join(near: Socket): void {
@@ -137,6 +156,8 @@ export class TcpProxy implements ProxyControl {
       return void near.destroy();
     }
     if (this.silent) return this.strand(near);
+    const answer = this.answers.shift();
+    if (answer) return this.replaced(near, answer);
     const far = connect(this.to.port, this.to.host);
     const pair = [near, far] as const;
     this.pairs.add(pair);
