@@ -50,6 +50,13 @@ describe('a failed start', () => {
   const reported = (cause: object) =>
     new MqttUnavailableError(new Address('mqtt://me:x@h'), cause).message;
 
+  it.each([3, 136, 137])('says that the broker is not ready yet: code %i', (code) => {
+    const busy = Object.assign(new Error('Connection refused: Server busy'), { code });
+    expect(reported(busy)).toContain(
+      `is there, but not ready yet (Connection refused: Server busy (code ${code}))`,
+    );
+  });
+
   it('says in one sentence what to do', () => {
     expect(
       reported(Object.assign(new Error('Connection refused: Not authorized'), { code: 135 })),

@@ -1,4 +1,4 @@
-import { socketHost } from '@parley/messaging/transport';
+import { notReady, socketHost } from '@parley/messaging/transport';
 
 const DEFAULT_PORT = { 'mqtt:': 1_883, 'mqtts:': 8_883 } as const;
 const OPTIONS = ['by', 'retain', 'mode'] as const;
@@ -87,6 +87,14 @@ function oneOf<T extends string>(option: Option, value: string, values: readonly
 /** Reason codes of CONNACK, of MQTT 5 and 3.1.1. */
 const REFUSED = new Set([4, 5, 134, 135]);
 const OTHER_VERSION = new Set([1, 132]);
+/** Server unavailable (of both versions), server busy, connection rate exceeded. */
+const NOT_YET = new Set([3, 136, 137, 159]);
+
+/** The broker's answer when it took the connection and cannot serve it yet. */
+export const notYet = (error: unknown): string | undefined => {
+  const { message, code } = (error ?? {}) as { message?: string; code?: unknown };
+  return NOT_YET.has(code as number) ? `${message} (code ${String(code)})` : undefined;
+};
 
 function explain(address: Address, cause: unknown): string {
   const { message = String(cause), code } = (cause ?? {}) as {
@@ -98,6 +106,8 @@ function explain(address: Address, cause: unknown): string {
     return `refuses the user "${address.user}": wrong name or password; correct the URL`;
   if (OTHER_VERSION.has(code as number))
     return 'does not speak MQTT 5; use one that does, devices may still speak 3.1.1';
+  const answer = notYet(cause);
+  if (answer !== undefined) return notReady(answer);
   if (/does not offer/.test(why)) return why;
   if (/header|packet|parse|protocol|connack/i.test(why) && !/timeout/i.test(why))
     return 'is something else: what answers there does not speak MQTT; correct the URL';

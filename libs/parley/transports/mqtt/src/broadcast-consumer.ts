@@ -42,7 +42,7 @@ export class MqttBroadcastConsumer extends ConsumerServer<'broadcast'> {
     private readonly context: TransportContext,
   ) {
     super('broadcast', registry);
-    this.connection = new Connection(address, `${context.instance}-hears`, {
+    this.connection = new Connection(address, `${context.instance}-hears`, context.log, {
       opened: (client) => this.subscribe(client),
     });
   }

@@ -1,9 +1,8 @@
-import { bugIn, withTimeout } from '@parley/messaging/transport';
+import { bugIn, type TransportContext, untilUp, withTimeout } from '@parley/messaging/transport';
 import { randomUUID } from 'node:crypto';
 import { connect, type IClientOptions, type IConnackPacket, type MqttClient } from 'mqtt';
-import { type Address, MqttUnavailableError } from './address';
+import { type Address, MqttUnavailableError, notYet } from './address';
 
-const STARTED_WITHIN_MS = 15_000;
 const OPENED_WITHIN_MS = 5_000;
 const AGAIN_AFTER_MS = 1_000;
 const ANSWERED_WITHIN_MS = 10_000;
@@ -31,36 +30,29 @@ export class Connection {
   /** Bytes of the largest packet that the broker takes, as it said itself. */
   largest = Infinity;
   private isReady = false;
+  private closed = false;
   private waiting: Array<() => void> = [];
 
   constructor(
     private readonly address: Address,
     private readonly name: string,
+    private readonly log: TransportContext['log'],
     private readonly on: ConnectionEvents = {},
   ) {}
 
   /**
-   * Rejects within 15 s, with one sentence, when there is no connection to be had; then nothing
-   * more is tried.
+   * Waits for a broker that is coming up. Rejects within 15 s, with one sentence, when there is no
+   * connection to be had; then nothing more is tried.
    */
   async start(): Promise<void> {
-    const client = (this.client = connect(this.options));
-    const first = new Promise<void>((resolve, reject) => {
-      // With a cause it is told at once: later attempts are for connections that were there once.
-      client.once('close', () =>
-        reject(this.cause ?? new Error('the connection was closed at once')),
-      );
-      this.waiting.push(resolve);
-    });
-    client.on('error', (error) => (this.cause = error));
-    client.on('connect', (packet) => void this.opened(client, packet));
-    client.on('close', () => (this.isReady = false));
     try {
-      await withTimeout(
-        STARTED_WITHIN_MS,
-        first,
-        () => this.cause ?? new Error(`no answer within ${STARTED_WITHIN_MS / 1_000} s`),
-      );
+      await untilUp({
+        broker: `the MQTT broker at ${this.address}`,
+        attempt: () => this.open(),
+        notYet,
+        log: this.log,
+        isGivenUp: () => this.closed,
+      });
     } catch (error) {
       await this.close();
       throw bugIn(error) ?? new MqttUnavailableError(this.address, error);
@@ -81,6 +73,30 @@ export class Connection {
   }
 
   async close(): Promise<void> {
+    this.closed = true;
+    await this.hangUp();
+  }
+
+  private async open(): Promise<void> {
+    this.cause = undefined;
+    const client = (this.client = connect(this.options));
+    const first = new Promise<void>((resolve, reject) => {
+      // With a cause it is told at once: later attempts are for connections that were there once.
+      client.once('close', () =>
+        reject(this.cause ?? new Error('the connection was closed at once')),
+      );
+      this.waiting.push(resolve);
+    });
+    client.on('error', (error) => (this.cause = error));
+    client.on('connect', (packet) => void this.opened(client, packet));
+    client.on('close', () => (this.isReady = false));
+    await first.catch(async (error: unknown) => {
+      await this.hangUp();
+      throw error;
+    });
+  }
+
+  private async hangUp(): Promise<void> {
     const { client } = this;
     if (!client) return;
     this.isReady = false;

@@ -43,7 +43,10 @@ export class Publisher {
     const will = { topic, payload: Buffer.from('offline'), qos: 1 as const, retain: false };
     const opened = async (client: MqttClient) =>
       void (await client.publishAsync(topic, 'online', { qos: 1 }));
-    this.connection = new Connection(address, `${context.instance}-says`, { opened, will });
+    this.connection = new Connection(address, `${context.instance}-says`, context.log, {
+      opened,
+      will,
+    });
   }
 
   connect(): Promise<void> {
