@@ -36,6 +36,10 @@ describe('the address of a Redis', () => {
       'ERR AUTH <password> called without any password configured for the default user.',
       /asks nobody for a password, but its URL has one; let Redis ask/,
     ],
+    [
+      'LOADING Redis is loading',
+      /is there, but not ready yet \(LOADING Redis is loading\); .*again/,
+    ],
     ['WRONGPASS invalid username-password pair', /refuses the user: .*; correct/],
     ['Unknown RESP type 72 "H". Please report this.', /is something else: .*; correct/],
     ['read ECONNRESET', /hangs up \(read ECONNRESET\); is it Redis/],

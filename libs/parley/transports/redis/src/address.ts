@@ -1,4 +1,4 @@
-import { socketHost } from '@parley/messaging/transport';
+import { notReady, socketHost } from '@parley/messaging/transport';
 
 /** Where a Redis is, as its URL says it. */
 export class Address {
@@ -46,7 +46,18 @@ export class RedisUnavailableError extends Error {
 /** Redis's answer to a password for a user without one. */
 export const WITHOUT_PASSWORD = /without any password/;
 
+/**
+ * Redis's answer while it loads its data, runs a script, or looks for its primary; undefined for
+ * every other error.
+ */
+export const notYet = (error: unknown): string | undefined => {
+  const { message = '' } = (error ?? {}) as { message?: string };
+  return /^(?:LOADING|BUSY|MASTERDOWN|TRYAGAIN|CLUSTERDOWN) /.test(message) ? message : undefined;
+};
+
 function explain(why: string): string {
+  const answer = notYet({ message: why });
+  if (answer !== undefined) return notReady(answer);
   if (WITHOUT_PASSWORD.test(why))
     return 'asks nobody for a password, but its URL has one; let Redis ask for it (requirepass), or take it out of BROADCASTS_URL';
   if (/WRONGPASS|NOAUTH/.test(why))

@@ -15,10 +15,9 @@ import {
 } from '@parley/messaging/transport';
 import type { Redis } from 'ioredis';
 import { type Address, RedisUnavailableError } from './address';
-import { connectionOptions, hangUp } from './connection';
+import { connectionOptions, hangUp, openedWhenUp } from './connection';
 import { channelOf } from './publisher';
 
-const STARTED_WITHIN_MS = 10_000;
 const ENDED_WITHIN_MS = 1_000;
 /**
  * Milliseconds between pings, and until an answer: a connection that only listens would never
@@ -59,10 +58,11 @@ export class RedisBroadcastConsumer extends ServerRedis implements Consumer {
       this.hearing = new BroadcastConsumer(subscription, this.deliver, this.context.log);
     try {
       if (subscription)
-        await withTimeout(
-          STARTED_WITHIN_MS,
-          this.subscribe(subscription),
-          () => new Error(`no answer within ${STARTED_WITHIN_MS / 1_000} s`),
+        await openedWhenUp(
+          this.address,
+          this.context,
+          () => this.stopping !== undefined,
+          () => this.subscribe(subscription),
         );
     } catch (error) {
       await this.close();

@@ -1,6 +1,6 @@
-import { withTimeout } from '@parley/messaging/transport';
-import type { Redis } from 'ioredis';
-import { type Address, WITHOUT_PASSWORD } from './address';
+import { type TransportContext, untilUp, withTimeout } from '@parley/messaging/transport';
+import { Redis } from 'ioredis';
+import { type Address, notYet, WITHOUT_PASSWORD } from './address';
 
 export const CONNECTED_WITHIN_MS = 10_000;
 const CLOSED_WITHIN_MS = 1_000;
@@ -25,6 +25,55 @@ export const connectionOptions = (address: Address) => ({
   autoResendUnfulfilledCommands: false,
   disableClientInfo: true,
 });
+
+/**
+ * Opens a client at start, once Redis is ready. ioredis waits for one that loads its data as well,
+ * but does not tell.
+ */
+export const openedWhenUp = (
+  address: Address,
+  { log }: Pick<TransportContext, 'log'>,
+  isGivenUp: () => boolean,
+  open: () => Promise<void>,
+): Promise<void> =>
+  untilUp({
+    broker: `Redis at ${address}`,
+    attempt: async () => {
+      await refuseNotYet(address);
+      await open();
+    },
+    notYet,
+    log,
+    isGivenUp,
+  });
+
+/**
+ * Asks on a connection of its own. Any other fault is for the client itself to meet.
+ * @throws Redis's answer when it is not ready, or an error when there is none in time
+ */
+async function refuseNotYet(address: Address): Promise<void> {
+  const client = new Redis({
+    ...connectionOptions(address),
+    enableReadyCheck: false,
+    lazyConnect: true,
+    retryStrategy: () => null,
+  });
+  let cause: unknown;
+  client.on('error', (error) => (cause = error));
+  const silence = new Error(`no answer within ${CONNECTED_WITHIN_MS / 1_000} s`);
+  const asked = async () => {
+    await client.connect();
+    await client.ping();
+  };
+  try {
+    await withTimeout(CONNECTED_WITHIN_MS, asked(), () => silence);
+  } catch (error) {
+    const told = [error, cause].find((one) => one === silence || notYet(one) !== undefined);
+    if (told !== undefined) throw told;
+  } finally {
+    client.disconnect();
+  }
+}
 
 /** Resolves when the client is connected; rejects when it is not within the bound. */
 export async function connected(client: Redis | null, late: () => Error): Promise<void> {

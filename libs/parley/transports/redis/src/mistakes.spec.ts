@@ -9,7 +9,9 @@ const bug = new TypeError("Cannot read properties of undefined (reading 'write')
 const Rang = broadcast('mailroom.bell-rang', z.object({ times: z.int() }));
 
 it('a mistake in code is told as what it is where a broadcast is said', async () => {
-  const publisher = new BroadcastPublisher(new Address('redis://127.0.0.1:6379'));
+  const publisher = new BroadcastPublisher(new Address('redis://127.0.0.1:6379'), {
+    log: () => undefined,
+  });
   Object.assign(publisher, {
     pubClient: { status: 'ready', publish: () => Promise.reject(bug) },
   });

@@ -5,6 +5,7 @@ import {
   type OutgoingMessage,
   sendInOrder,
   BodyTooLargeError,
+  type TransportContext,
   toStructured,
   withTimeout,
   UnconfirmedError,
@@ -17,6 +18,7 @@ import {
   CONNECTED_WITHIN_MS,
   connectionOptions,
   hangUp,
+  openedWhenUp,
   refuseNeedlessPassword,
 } from './connection';
 
@@ -27,8 +29,6 @@ import {
  */
 export const MAX_MESSAGE_BYTES = 1024 * 1024;
 
-const STARTED_WITHIN_MS = 10_000;
-
 /** The channel of a contract. Redis sends its messages only to instances that subscribed to it. */
 export const channelOf = (contract: string): string => `parley.${contract}`;
 
@@ -37,18 +37,18 @@ export class BroadcastPublisher extends ClientRedis {
   private cause = '';
   private readonly errors: PublishErrors;
 
-  constructor(private readonly address: Address) {
+  constructor(
+    private readonly address: Address,
+    private readonly context: Pick<TransportContext, 'log'>,
+  ) {
     super(connectionOptions(address));
     this.errors = new PublishErrors(`Redis at ${address}`, false);
   }
 
   override async connect(): Promise<void> {
     try {
-      await withTimeout(
-        STARTED_WITHIN_MS,
-        this.opened(),
-        () => new Error(`no answer within ${STARTED_WITHIN_MS / 1_000} s`),
-      );
+      const isGivenUp = () => this.isManuallyClosed;
+      await openedWhenUp(this.address, this.context, isGivenUp, () => this.opened());
     } catch (error) {
       await this.close();
       throw (

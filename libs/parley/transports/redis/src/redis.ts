@@ -35,7 +35,7 @@ class RedisTransport implements Transport {
     private readonly context: TransportContext,
   ) {
     this.address = where.toString();
-    this.publisher = new BroadcastPublisher(where);
+    this.publisher = new BroadcastPublisher(where, context);
   }
 
   connect(): Promise<void> {
