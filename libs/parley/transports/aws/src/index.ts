@@ -2,6 +2,7 @@ export { AwsAddress, type AwsService, HTTP } from './address';
 export {
   AwsUnavailableError,
   isUnusable,
+  openedWhenUp,
   reasonOf,
   startFailure,
   TopologyMismatchError,

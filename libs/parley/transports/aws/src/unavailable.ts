@@ -1,4 +1,4 @@
-import { bugIn } from '@parley/messaging/transport';
+import { bugIn, notReady, type TransportContext, untilUp } from '@parley/messaging/transport';
 import type { AwsAddress } from './address';
 
 /** A service of AWS could not be used at start. Once started, it is tried again for ever. */
@@ -24,6 +24,39 @@ export function startFailure(address: AwsAddress, thrown: unknown): Error {
 }
 
 /**
+ * Opens the service of AWS at start, as often as it takes while it answers "not yet".
+ * @throws one sentence, or the mistake in code
+ */
+export async function openedWhenUp<T>(
+  address: AwsAddress,
+  { log }: Pick<TransportContext, 'log'>,
+  isGivenUp: () => boolean,
+  attempt: () => Promise<T>,
+): Promise<T> {
+  const broker = `${address.service.name} at ${address}`;
+  try {
+    return await untilUp({ broker, attempt, notYet, log, isGivenUp });
+  } catch (error) {
+    throw startFailure(address, error);
+  }
+}
+
+/**
+ * The answer of a service, or of a gateway before it, that cannot serve yet or is throttled;
+ * undefined for every other error.
+ */
+function notYet(error: unknown): string | undefined {
+  const { name, $metadata, $response } = (error ?? {}) as {
+    name?: string;
+    $metadata?: { httpStatusCode?: number };
+    $response?: { statusCode?: number };
+  };
+  const status = $metadata?.httpStatusCode ?? $response?.statusCode ?? 0;
+  if (status < 500 && status !== 429 && !THROTTLED.test(String(name))) return undefined;
+  return `HTTP ${status}: ${reasonOf(error).split('\n', 1)[0]!}`;
+}
+
+/**
  * True when the error already describes the fault of the service, or of a queue or stream in it.
  */
 export const isUnusable = (thrown: unknown): thrown is Error =>
@@ -31,6 +64,8 @@ export const isUnusable = (thrown: unknown): thrown is Error =>
 
 const REFUSED =
   /InvalidClientTokenId|SignatureDoesNotMatch|UnrecognizedClient|InvalidAccessKeyId|AccessDenied|InvalidSecurity|InvalidSignature|IncompleteSignature|AuthFailure|NotAuthorized|ExpiredToken/;
+const THROTTLED =
+  /Throttl|TooManyRequests|RequestLimitExceeded|ProvisionedThroughputExceeded|BandwidthLimitExceeded|ServiceUnavailable|SlowDown/;
 const NOT_AWS =
   /SyntaxError|Deserialization|UnknownOperation|Expected HTTP|HPE_|Unexpected token|UnknownError|InvalidAction|404/;
 
@@ -60,6 +95,8 @@ function explain({ endpoint, service }: AwsAddress, cause: unknown): string {
     endpoint === undefined
       ? ''
       : `, and does the URL point to it${endpoint.startsWith('https:') ? ' (without TLS it needs ?insecure=true)' : ''}`;
+  const answer = notYet(cause);
+  if (answer !== undefined) return notReady(answer);
   if (/CredentialsProvider|Could not load credentials/.test(signs))
     return `needs credentials; write them into the URL (${scheme}://key:secret@…), or give them as AWS has it, by AWS_ACCESS_KEY_ID or a role`;
   if (REFUSED.test(signs))

@@ -79,6 +79,12 @@ describe('a failed start', () => {
     ).toContain('needs credentials');
   });
 
+  it.each([500, 503, 429])('says that the service is not ready yet: HTTP %i', (httpStatusCode) => {
+    expect(sent({ message: 'later', $metadata: { httpStatusCode } })).toContain(
+      `is there, but not ready yet (HTTP ${httpStatusCode}: later)`,
+    );
+  });
+
   it('says that nobody is there', () => {
     expect(sent({ code: 'ECONNREFUSED', message: 'connect ECONNREFUSED' })).toContain(
       'cannot be reached (connect ECONNREFUSED); is it running, and does the URL point to it?',

@@ -1,5 +1,5 @@
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
-import { startFailure } from '@parley/aws';
+import { openedWhenUp, startFailure } from '@parley/aws';
 import {
   type Backlog,
   type Deliver,
@@ -108,8 +108,17 @@ export class StreamConsumer extends ConsumerServer<'command' | 'event'> {
   }
 
   protected async start(): Promise<void> {
-    if (this.registry.subscriptions(this.kind).some(({ live }) => !live)) this.positions();
+    const subscriptions = this.registry.subscriptions(this.kind);
+    if (subscriptions.some(({ live }) => !live)) this.positions();
+    const { address, context, streams } = this.options;
+    const needed = subscriptions.flatMap((subscription) => this.streamsOf(subscription));
     try {
+      await openedWhenUp(
+        address,
+        context,
+        () => this.stopping !== undefined,
+        () => Promise.all(needed.map((stream) => streams.ensure(stream))),
+      );
       await withTimeout(
         STARTED_WITHIN_MS,
         this.begin(),
@@ -117,7 +126,7 @@ export class StreamConsumer extends ConsumerServer<'command' | 'event'> {
       );
     } catch (error) {
       this.closed = true;
-      throw startFailure(this.options.address, error);
+      throw startFailure(address, error);
     }
     this.leaseLater();
     this.state = 'consuming';

@@ -1,5 +1,5 @@
 import { KinesisClient } from '@aws-sdk/client-kinesis';
-import { HTTP, startFailure } from '@parley/aws';
+import { HTTP, openedWhenUp } from '@parley/aws';
 import type { Contract, Kind } from '@parley/contract';
 import type { Technology } from '@parley/messaging';
 import type {
@@ -37,6 +37,7 @@ class KinesisTransport implements Transport {
   private readonly client: KinesisClient;
   private readonly streams: Streams;
   private readonly publisher: StreamPublisher;
+  private closed = false;
 
   constructor(
     private readonly where: Address,
@@ -54,10 +55,12 @@ class KinesisTransport implements Transport {
    */
   async connect(): Promise<void> {
     try {
-      await this.streams.find(streamName(this.where, this.context.service, 'command'));
+      const stream = streamName(this.where, this.context.service, 'command');
+      const ask = () => this.streams.find(stream);
+      await openedWhenUp(this.where, this.context, () => this.closed, ask);
     } catch (error) {
       this.client.destroy();
-      throw startFailure(this.where, error);
+      throw error;
     }
   }
 
@@ -117,6 +120,7 @@ class KinesisTransport implements Transport {
   }
 
   async close(): Promise<void> {
+    this.closed = true;
     this.client.destroy();
   }
 }

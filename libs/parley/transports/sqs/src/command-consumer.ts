@@ -1,5 +1,5 @@
 import type { SQSClient } from '@aws-sdk/client-sqs';
-import { startFailure } from '@parley/aws';
+import { openedWhenUp } from '@parley/aws';
 import {
   type Backlog,
   type Deliver,
@@ -9,7 +9,6 @@ import {
   KeyedExecutor,
   type TransportContext,
   settledWithin,
-  withTimeout,
   type RegisteredSubscription,
 } from '@parley/messaging/transport';
 import type { Address } from './address';
@@ -18,7 +17,6 @@ import type { CommandPublisher } from './publisher';
 import { LaneConsumer, type Place, type QueueConsumer, StandardConsumer } from './queue';
 import type { QueueUrls, Topology } from './topology';
 
-const STARTED_WITHIN_MS = 15_000;
 /**
  * Milliseconds from `stop` until the signal of the work under way is aborted, and then until its
  * end.
@@ -86,15 +84,12 @@ export class CommandConsumer extends ConsumerServer {
   }
 
   protected async start(): Promise<void> {
-    try {
-      this.urls = await withTimeout(
-        STARTED_WITHIN_MS,
-        this.topology.of(this.subscription.name),
-        () => new Error(`no answer within ${STARTED_WITHIN_MS / 1_000} s`),
-      );
-    } catch (error) {
-      throw startFailure(this.address, error);
-    }
+    this.urls = await openedWhenUp(
+      this.address,
+      this.context,
+      () => this.stopping !== undefined,
+      () => this.topology.of(this.subscription.name),
+    );
     const place = this.place();
     this.consumers = [
       new StandardConsumer(this.urls.commands, place),

@@ -1,5 +1,5 @@
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { HTTP, startFailure } from '@parley/aws';
+import { HTTP, openedWhenUp } from '@parley/aws';
 import type { Contract, Kind } from '@parley/contract';
 import type { Technology } from '@parley/messaging';
 import type {
@@ -37,6 +37,7 @@ class SqsTransport implements Transport {
   private readonly client: SQSClient;
   private readonly topologyOfOwners: Topology;
   private readonly publisher: CommandPublisher;
+  private closed = false;
 
   constructor(
     private readonly where: Address,
@@ -54,12 +55,12 @@ class SqsTransport implements Transport {
    */
   async connect(): Promise<void> {
     try {
-      await this.topologyOfOwners.urlOf(
-        queueNames(this.where.prefix, this.context.service).commands,
-      );
+      const { commands } = queueNames(this.where.prefix, this.context.service);
+      const ask = () => this.topologyOfOwners.urlOf(commands);
+      await openedWhenUp(this.where, this.context, () => this.closed, ask);
     } catch (error) {
       this.client.destroy();
-      throw startFailure(this.where, error);
+      throw error;
     }
   }
 
@@ -114,6 +115,7 @@ class SqsTransport implements Transport {
   }
 
   async close(): Promise<void> {
+    this.closed = true;
     this.client.destroy();
   }
 }
