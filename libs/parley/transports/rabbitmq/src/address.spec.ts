@@ -1,4 +1,10 @@
-import { Address, RabbitUnavailableError, startFailure, TopologyMismatchError } from './address';
+import {
+  Address,
+  notYet,
+  RabbitUnavailableError,
+  startFailure,
+  TopologyMismatchError,
+} from './address';
 
 const address = new Address('amqps://me:s%40cret@rabbit.example/shop');
 
@@ -46,6 +52,30 @@ describe('a failed start', () => {
     expect(message).toMatch(
       /hangs up \(Socket closed abruptly.*\); is it RabbitMQ that listens there, and does it want TLS/,
     );
+  });
+
+  it.each<[string, number | undefined]>([
+    [
+      `Operation failed: QueueDeclare; 404 (NOT-FOUND) with message "NOT_FOUND - home node 'rabbit@b' of durable queue 'stock' in vhost '/' is down or inaccessible"`,
+      404,
+    ],
+    ['Connection closed: 320 (CONNECTION-FORCED) with message "CONNECTION_FORCED - shutdown"', 320],
+    [
+      'Handshake terminated by server: 541 (INTERNAL-ERROR) with message "INTERNAL_ERROR"',
+      undefined,
+    ],
+  ])('says that RabbitMQ is not ready yet: %s', (text, code) => {
+    const failure = startFailure(address, Object.assign(new Error(text), { code }));
+    expect(failure.message).toContain(`is there, but not ready yet (${text})`);
+    expect(notYet(failure)).toBe(text);
+  });
+
+  it.each([
+    `Operation failed: QueueDeclare; 404 (NOT-FOUND) with message "NOT_FOUND - no queue 'stock' in vhost '/'"`,
+    'Expected ConnectionOpenOk; got <ConnectionClose channel:0>',
+    'Handshake terminated by server: 403 (ACCESS-REFUSED) with message "ACCESS_REFUSED"',
+  ])('does not wait for what does not pass by itself: %s', (text) => {
+    expect(notYet(new Error(text))).toBeUndefined();
   });
 
   it('names the queue that has other settings', () => {

@@ -1,4 +1,5 @@
-import { bugIn } from '@parley/messaging/transport';
+import { bugIn, notReady } from '@parley/messaging/transport';
+
 /** Options of AMQP's own tuning; the client reads them. */
 const OPTIONS: readonly string[] = ['heartbeat', 'frameMax', 'channelMax', 'locale'];
 
@@ -72,6 +73,28 @@ export class NotThereError extends Error {
   }
 }
 
+/** Replies: connection-forced, of a node that starts, stops or drains; internal-error. */
+const NOT_YET: readonly unknown[] = [320, 541];
+
+/**
+ * RabbitMQ's answer when it was reached and cannot serve yet: its node is not wholly up, or another
+ * one that has the queue is not. Undefined for every other error.
+ */
+export function notYet(thrown: unknown): string | undefined {
+  const cause = causeOf(thrown);
+  if (!(cause instanceof Error)) return undefined;
+  const { code, message } = cause as Error & { readonly code?: unknown };
+  const isDown = /is down|down or inaccessible|terminated by server: (?:320|541)\b/i.test(message);
+  return NOT_YET.includes(code) || isDown ? message : undefined;
+}
+
+/** Nest rejects with the connection manager's `{ err, url }`; that URL has the password in it. */
+function causeOf(thrown: unknown): unknown {
+  const cause =
+    thrown instanceof Error ? thrown : ((thrown as { err?: unknown } | undefined)?.err ?? thrown);
+  return cause instanceof RabbitUnavailableError ? cause.cause : cause;
+}
+
 /** Turns an error while connecting or declaring into one sentence. */
 export function startFailure(address: Address, thrown: unknown): Error {
   if (
@@ -80,9 +103,7 @@ export function startFailure(address: Address, thrown: unknown): Error {
     thrown instanceof NotThereError
   )
     return thrown;
-  // Nest rejects with the connection manager's `{ err, url }`; that URL has the password in it.
-  const cause =
-    thrown instanceof Error ? thrown : ((thrown as { err?: unknown } | undefined)?.err ?? thrown);
+  const cause = causeOf(thrown);
   if (cause instanceof Error && (cause as { code?: unknown }).code === 406)
     return new TopologyMismatchError(address, cause);
   return bugIn(cause) ?? new RabbitUnavailableError(address, cause);
@@ -93,6 +114,8 @@ function explain(address: Address, cause: unknown): string {
     cause instanceof Error
       ? cause.message || String((cause as { code?: unknown }).code)
       : String(cause);
+  const answer = notYet(cause);
+  if (answer !== undefined) return notReady(answer);
   if (/ACCESS.REFUSED/.test(why))
     return `refuses the user "${address.user}": wrong name or password, or no right to what it asked for; correct its URL`;
   // RabbitMQ closes the connection instead of opening it; amqplib reports only that.

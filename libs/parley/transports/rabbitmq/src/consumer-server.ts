@@ -7,16 +7,16 @@ import {
   type ConsumerHealth,
   TRANSPORT_ID,
   type TransportContext,
+  untilUp,
   withTimeout,
 } from '@parley/messaging/transport';
 import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ChannelModel, ConfirmChannel } from 'amqplib';
-import { type Address, RabbitUnavailableError, startFailure } from './address';
+import { type Address, notYet, startFailure } from './address';
 import { ConnectionLog, loggerWithoutConnections } from './connection-log';
 import { reconnect } from './connections';
 import { CONNECTION } from './publisher';
 
-const STARTED_WITHIN_MS = 15_000;
 const CLOSED_WITHIN_MS = 3_000;
 const RECONNECT_AFTER_MS = 1_000;
 
@@ -40,7 +40,6 @@ export abstract class RabbitServer extends ServerRMQ implements Consumer {
       urls: [address.secret],
       noAck: kind === 'broadcast',
       socketOptions: CONNECTION,
-      maxConnectionAttempts: 1,
     });
     this.transportId = TRANSPORT_ID[kind] as never;
     this.connectionLog = new ConnectionLog(
@@ -110,13 +109,14 @@ export abstract class RabbitServer extends ServerRMQ implements Consumer {
   }
 
   protected async begin(started: (error?: unknown) => void): Promise<void> {
-    const late = () =>
-      new RabbitUnavailableError(
-        this.address,
-        new Error(`no answer within ${STARTED_WITHIN_MS / 1_000} s`),
-      );
     try {
-      await withTimeout(STARTED_WITHIN_MS, this.consumingBegins(), late);
+      await untilUp({
+        broker: `RabbitMQ at ${this.address}`,
+        attempt: () => this.beginOnce(),
+        notYet,
+        log: this.context.log,
+        isGivenUp: () => this.stopping !== undefined,
+      });
     } catch (error) {
       await this.close();
       return started(startFailure(this.address, error));
@@ -142,10 +142,24 @@ export abstract class RabbitServer extends ServerRMQ implements Consumer {
     return this.server as AmqpConnectionManager;
   }
 
+  /** After a failed attempt Nest's server is as new. */
+  private async beginOnce(): Promise<void> {
+    try {
+      await this.consumingBegins();
+    } catch (error) {
+      this.lost();
+      await super.close().catch(() => undefined);
+      [this.channel, this.server] = [null, null];
+      if (!this.stopping) [this.state, this.reason] = ['starting', undefined];
+      throw error;
+    }
+  }
+
   private consumingBegins(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.failStart = reject;
       this.start((error) => (error ? reject(error) : resolve())).catch(reject);
+      this.on('connectFailed' as never, reject as never);
       this.on('disconnect', ({ err } = {} as never) => this.disconnected(err));
     });
   }

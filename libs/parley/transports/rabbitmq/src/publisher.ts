@@ -7,13 +7,14 @@ import {
   sendInOrder,
   BodyTooLargeError,
   type TransportContext,
+  untilUp,
   withTimeout,
   UnroutableError,
   PublishErrors,
 } from '@parley/messaging/transport';
 import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ChannelModel, ConfirmChannel, Message, Options } from 'amqplib';
-import { type Address, NotThereError, startFailure } from './address';
+import { type Address, NotThereError, notYet, startFailure } from './address';
 import { propertiesOf } from './cloudevents';
 import { ConnectionLog, loggerWithoutConnections } from './connection-log';
 import { CurrentChannel, reconnect } from './connections';
@@ -26,7 +27,6 @@ import { declare, laneOf, LONGEST_WAIT, rungOf } from './topology';
  */
 export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
-const CONNECTED_WITHIN_MS = 15_000;
 const CONFIRMED_WITHIN_MS = 10_000;
 const DECLARED_AGAIN_AFTER_MS = 1_000;
 /**
@@ -70,6 +70,7 @@ export class CommandPublisher extends ClientRMQ {
   protected override readonly logger = loggerWithoutConnections(CommandPublisher.name);
   private readonly connectionLog: ConnectionLog;
   private readonly errors: PublishErrors;
+  private closed = false;
 
   constructor(
     private readonly address: Address,
@@ -82,20 +83,26 @@ export class CommandPublisher extends ClientRMQ {
       `the connection that publishes to RabbitMQ at ${address}`,
       log,
     );
-    this.on('disconnect', ({ err }: { readonly err?: Error } = {}) =>
-      this.connectionLog.lost(err?.message),
-    );
   }
 
   override async connect(): Promise<void> {
-    const late = () =>
-      startFailure(this.address, new Error(`no answer within ${CONNECTED_WITHIN_MS / 1_000} s`));
     try {
-      await withTimeout(CONNECTED_WITHIN_MS, super.connect(), late);
+      await untilUp({
+        broker: `RabbitMQ at ${this.address}`,
+        attempt: () => this.connectOnce(),
+        notYet,
+        log: this.log,
+        isGivenUp: () => this.closed,
+      });
     } catch (error) {
       await this.close().catch(() => undefined);
       throw startFailure(this.address, error);
     }
+  }
+
+  override async close(): Promise<void> {
+    this.closed = true;
+    await super.close();
   }
 
   /**
@@ -296,6 +303,14 @@ export class CommandPublisher extends ClientRMQ {
   private declareAgainSoon(owner: string): void {
     const { declared } = this;
     setTimeout(() => declared.delete(owner), DECLARED_AGAIN_AFTER_MS).unref();
+  }
+
+  /** Nest makes a new client after a failed attempt, which takes the listeners given before. */
+  private connectOnce(): Promise<void> {
+    this.on('disconnect', ({ err }: { readonly err?: Error } = {}) =>
+      this.connectionLog.lost(err?.message),
+    );
+    return super.connect() as Promise<void>;
   }
 
   private async open(): Promise<ConfirmChannel> {

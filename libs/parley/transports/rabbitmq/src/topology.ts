@@ -1,7 +1,7 @@
 import type { TransportContext } from '@parley/messaging/transport';
 import type { ChannelModel, Options } from 'amqplib';
 import { crc32 } from 'node:zlib';
-import { type Address, NotThereError } from './address';
+import { type Address, NotThereError, notYet } from './address';
 
 /*
  * The queues of an owner. Sender and consumer declare the same queues with the same arguments, in
@@ -100,7 +100,9 @@ export async function mustBeThere(
   what: string,
 ): Promise<void> {
   await Promise.resolve(check).catch((error: Error & { code?: number }) => {
-    throw error.code === 404 ? new NotThereError(address, what) : error;
+    throw error.code === 404 && notYet(error) === undefined
+      ? new NotThereError(address, what)
+      : error;
   });
 }
 
