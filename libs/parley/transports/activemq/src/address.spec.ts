@@ -72,6 +72,13 @@ describe('a failed start', () => {
     ).toContain('not MANAGE activemq.management; grant it');
   });
 
+  it('says that the broker is not ready yet', () => {
+    const forced = { condition: 'amqp:connection:forced', description: 'the broker stops' };
+    expect(reported(Object.assign(new Error(), forced))).toContain(
+      'is there, but not ready yet (amqp:connection:forced: the broker stops)',
+    );
+  });
+
   it('is not told twice', () => {
     const mismatch = new TopologyMismatchError(address, 'has no queue');
     expect(startFailure(address, mismatch)).toBe(mismatch);

@@ -1,4 +1,4 @@
-import { bugIn, socketHost } from '@parley/messaging/transport';
+import { bugIn, notReady, socketHost } from '@parley/messaging/transport';
 
 const DEFAULT_PORT = { 'activemq:': 61_616, 'activemqs:': 61_617 } as const;
 
@@ -65,7 +65,22 @@ export function startFailure(address: Address, thrown: unknown): Error {
   return isExplained ? thrown : (bugIn(thrown) ?? new ActiveMqUnavailableError(address, thrown));
 }
 
+/** Conditions by which Artemis ends what it cannot serve while it starts, stops or fails over. */
+const NOT_YET = /^amqp:(?:connection:forced|internal-error|illegal-state)$/;
+
+/** Artemis's answer when it was reached and cannot serve yet; undefined for every other error. */
+export function notYet(thrown: unknown): string | undefined {
+  const { message, condition, description, cause } = (thrown ?? {}) as Partial<
+    Record<'message' | 'condition' | 'description', string>
+  > & { readonly cause?: unknown };
+  if (thrown instanceof ActiveMqUnavailableError) return notYet(cause);
+  if (!NOT_YET.test(condition ?? '')) return undefined;
+  return `${condition}: ${(message || description || 'no description').replace(/\s+/g, ' ')}`;
+}
+
 function explain(address: Address, cause: unknown): string {
+  const answer = notYet(cause);
+  if (answer !== undefined) return notReady(answer);
   const { message, code, condition, description } = (cause ?? {}) as Partial<
     Record<'message' | 'code' | 'condition' | 'description', string>
   >;

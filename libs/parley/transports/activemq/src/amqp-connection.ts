@@ -1,10 +1,9 @@
-import { withTimeout } from '@parley/messaging/transport';
+import { type TransportContext, untilUp, withTimeout } from '@parley/messaging/transport';
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import rhea, { type Connection } from 'rhea';
-import { ActiveMqUnavailableError, type Address, startFailure } from './address';
+import { type Address, notYet, startFailure } from './address';
 
-const STARTED_WITHIN_MS = 15_000;
 const OPENED_WITHIN_MS = 5_000;
 const AGAIN_AFTER_MS = 1_000;
 const CLOSED_WITHIN_MS = 1_000;
@@ -20,6 +19,8 @@ const SILENCE_MS = 5_000;
 export const UNSETTLED_AT_MOST = 65_536;
 
 export interface ConnectionEvents {
+  /** Told of what a start waits for. */
+  readonly log?: TransportContext['log'];
   /**
    * Called for every new connection. When it rejects, the connection is given up and another one
    * opened.
@@ -54,17 +55,19 @@ export class AmqpConnection {
   ) {}
 
   /**
-   * Rejects within 15 s, with one sentence, when there is no connection to be had; then nothing
-   * more is tried.
+   * Waits for a broker that is coming up. Rejects within 15 s, with one sentence, when there is no
+   * connection to be had; then nothing more is tried.
    */
   async start(): Promise<void> {
-    const late = () =>
-      new ActiveMqUnavailableError(
-        this.address,
-        new Error(`no answer within ${STARTED_WITHIN_MS / 1_000} s`),
-      );
     try {
-      void this.keep(await withTimeout(STARTED_WITHIN_MS, this.establish(), late));
+      const first = await untilUp({
+        broker: `ActiveMQ at ${this.address}`,
+        attempt: () => this.establish(),
+        notYet,
+        log: this.on.log ?? (() => undefined),
+        isGivenUp: () => this.ended,
+      });
+      void this.keep(first);
     } catch (error) {
       await this.close();
       throw startFailure(this.address, error);
@@ -155,6 +158,8 @@ function dial(address: Address, name: string): Promise<Dialled> {
   });
   const opened = new Promise<Dialled>((resolve, reject) => {
     connection.once('connection_open', () => {
+      // The reason follows, with which the broker closes it.
+      if (connection.properties?.['amqp:connection-establishment-failed']) return;
       if (isArtemis(connection)) return resolve({ connection, gone });
       note(new Error('not ActiveMQ'));
       hangUp(connection);

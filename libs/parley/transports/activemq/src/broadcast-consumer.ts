@@ -45,6 +45,7 @@ export class ActiveMqBroadcastConsumer extends ConsumerServer<'broadcast'> {
     super('broadcast', registry);
     const opened = (connection: Connection) => this.listenOn(connection);
     this.line = new AmqpConnection(address, `${context.instance}-broadcasts`, {
+      log: context.log,
       opened,
       lost: (why) => this.lost(why),
     });

@@ -52,6 +52,7 @@ export class CommandConsumer extends ConsumerServer<'command'> {
     super('command', registry);
     const opened = (connection: Connection) => this.consume(connection);
     this.line = new AmqpConnection(address, `${context.instance}-commands`, {
+      log: context.log,
       opened,
       lost: (why) => this.lost(why),
     });

@@ -37,6 +37,7 @@ export class Publisher {
       return Promise.resolve();
     };
     this.line = new AmqpConnection(address, `${context.instance}-says`, {
+      log: context.log,
       opened,
       lost: (why) => this.outlets.lost(why),
     });
