@@ -1,5 +1,6 @@
-import { bugIn } from '@parley/messaging/transport';
+import { bugIn, notReady } from '@parley/messaging/transport';
 import { milliseconds, type Duration } from '@parley/contract';
+import { notYet } from './coming-up';
 
 export type Mechanism = 'plain' | 'scram-sha-256' | 'scram-sha-512';
 
@@ -95,6 +96,8 @@ export function startFailure(address: Address, thrown: unknown): Error {
 }
 
 function explain({ user, tls }: Address, cause: unknown): string {
+  const answer = notYet(cause);
+  if (answer !== undefined) return notReady(answer);
   const why = sentenceOf(cause);
   if (/SASL|authentication failed|credentials/i.test(why)) {
     return user

@@ -1,4 +1,4 @@
-import { Address, KafkaUnavailableError } from './address';
+import { Address, KafkaUnavailableError, startFailure } from './address';
 import type { KafkaClient } from './client';
 import { isComingUp } from './coming-up';
 import { KafkaPublisher } from './publisher';
@@ -12,6 +12,8 @@ describe('a Kafka that is coming up', () => {
   it.each([
     protocolError('GROUP_COORDINATOR_NOT_AVAILABLE'),
     protocolError('NOT_COORDINATOR_FOR_GROUP'),
+    protocolError('LEADER_NOT_AVAILABLE'),
+    protocolError('BROKER_NOT_AVAILABLE'),
     wrapped(wrapped(protocolError('NOT_CONTROLLER'))),
     Object.assign(new Error('Failed to find group coordinator'), {
       name: 'KafkaJSGroupCoordinatorNotFound',
@@ -22,6 +24,9 @@ describe('a Kafka that is coming up', () => {
 
   it.each([
     protocolError('SASL_AUTHENTICATION_FAILED'),
+    wrapped(protocolError('UNSUPPORTED_SASL_MECHANISM')),
+    protocolError('ILLEGAL_SASL_STATE'),
+    protocolError('CLUSTER_AUTHORIZATION_FAILED'),
     wrapped(new Error('connect ECONNREFUSED')),
     new TypeError('x is not a function'),
     'no',
@@ -56,10 +61,19 @@ describe('a Kafka that is coming up', () => {
     );
     await publisher.connect();
     expect(logged).toEqual([
-      expect.stringContaining('waiting for Kafka at kafka://127.0.0.1:9092'),
-      expect.stringContaining('NOT_CONTROLLER'),
+      expect.stringMatching(
+        /^waiting for Kafka at kafka:\/\/127.0.0.1:9092, which .*: GROUP_COORDINATOR_NOT_AVAILABLE/,
+      ),
     ]);
     await publisher.close();
+  });
+
+  it('is named with its last answer where it does not come up', () => {
+    const { message } = startFailure(
+      new Address('kafka://127.0.0.1:9092'),
+      wrapped(protocolError('LEADER_NOT_AVAILABLE')),
+    );
+    expect(message).toContain('is there, but not ready yet (LEADER_NOT_AVAILABLE');
   });
 
   it('is not blamed for a mistake in code', async () => {

@@ -9,13 +9,13 @@ const COMING_UP: readonly unknown[] = [
   'BROKER_NOT_AVAILABLE',
 ];
 
-/** True when Kafka was reached and is not ready yet: the same request will work soon. */
-export function isComingUp(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
+/** Kafka's answer when it was reached and is not ready: the same request will work soon. */
+export function notYet(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
   const { type } = error as { type?: unknown };
-  return (
-    COMING_UP.includes(type) ||
-    error.name === 'KafkaJSGroupCoordinatorNotFound' ||
-    isComingUp(error.cause)
-  );
+  if (COMING_UP.includes(type)) return `${String(type)}: ${error.message}`;
+  if (error.name === 'KafkaJSGroupCoordinatorNotFound') return error.message;
+  return notYet(error.cause);
 }
+
+export const isComingUp = (error: unknown): boolean => notYet(error) !== undefined;

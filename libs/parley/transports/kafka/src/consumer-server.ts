@@ -8,14 +8,11 @@ import {
   type ConsumerHealth,
   TRANSPORT_ID,
   type TransportContext,
-  withTimeout,
 } from '@parley/messaging/transport';
-import { type Address, KafkaUnavailableError, startFailure } from './address';
+import { type Address, startFailure } from './address';
 import type { KafkaClient } from './client';
 import { GroupReader } from './group-reader';
 import type { Stored, Topics } from './topology';
-
-const STARTED_WITHIN_MS = 15_000;
 
 /** ServerKafka with one consumer per subscription; commits up to the lowest unfinished offset. */
 export class KafkaConsumerServer extends ServerKafka implements Consumer {
@@ -49,24 +46,16 @@ export class KafkaConsumerServer extends ServerKafka implements Consumer {
   }
 
   override async listen(started: (error?: unknown) => void): Promise<void> {
-    this.readers = this.registry
-      .subscriptions(this.kind)
-      .map(
-        (subscription) => new GroupReader(subscription, { ...this.parts, deliver: this.pipeline }),
-      );
-    const late = () =>
-      new KafkaUnavailableError(
-        this.address,
-        new Error(
-          `${this.readers.find((reader) => reader.problem)?.problem ?? 'no answer'} within ${STARTED_WITHIN_MS / 1_000} s`,
-        ),
-      );
+    this.readers = this.registry.subscriptions(this.kind).map(
+      (subscription) =>
+        new GroupReader(subscription, {
+          ...this.parts,
+          address: this.address,
+          deliver: this.pipeline,
+        }),
+    );
     try {
-      await withTimeout(
-        STARTED_WITHIN_MS,
-        Promise.all(this.readers.map((reader) => reader.start())),
-        late,
-      );
+      await Promise.all(this.readers.map((reader) => reader.start()));
     } catch (error) {
       await this.close();
       return started(startFailure(this.address, error));

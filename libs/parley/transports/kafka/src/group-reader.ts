@@ -11,12 +11,13 @@ import {
   IN_PLACE,
   KeyedExecutor,
   PartTakeover,
-  pause,
   readerName,
   type TransportContext,
   type RegisteredSubscription,
   settledWithin,
+  untilUp,
 } from '@parley/messaging/transport';
+import type { Address } from './address';
 import type { AssignedPartition } from './assigned-partition';
 import { typeOf, unpack } from './cloudevents';
 import {
@@ -28,6 +29,7 @@ import {
   ClusterNotReadyError,
   type Position,
 } from './client';
+import { notYet } from './coming-up';
 import { GroupGeneration } from './group-generation';
 import { ownersOf, topicOf, type Topics } from './topology';
 
@@ -38,7 +40,6 @@ const COMMIT_AFTER_MS = 200;
  */
 const COMMIT_SKIPPED_AFTER_MS = 2_000;
 const REVIVED_AFTER_MS = 1_000;
-const JOINED_AGAIN_AFTER_MS = 300;
 /**
  * Milliseconds that reading a partition waits for room before the partition is paused, so that
  * others need not wait for it.
@@ -54,6 +55,7 @@ const COMMITTED_WITHIN_MS = 2_000;
 const CLOSED_WITHIN_MS = 3_000;
 
 export interface ReaderPlace {
+  readonly address: Address;
   readonly client: KafkaClient;
   readonly topics: Topics;
   readonly deliver: Deliver;
@@ -112,17 +114,16 @@ export class GroupReader implements GroupListener {
     return this.joined && !this.consumer?.connected ? `there is no connection to Kafka` : undefined;
   }
 
-  /** Joins the group, and waits for a cluster that is just starting; callers set the time limit. */
-  async start(): Promise<void> {
-    for (;;) {
-      try {
-        return await this.join();
-      } catch (error) {
-        if (!(error instanceof ClusterNotReadyError) || this.stopping) throw error;
-        this.trouble = error.message;
-        await pause(this.place.context.clock, JOINED_AGAIN_AFTER_MS);
-      }
-    }
+  /** Joins the group, and waits for a cluster that is just starting. */
+  start(): Promise<void> {
+    return untilUp({
+      broker: `Kafka at ${this.place.address}`,
+      attempt: () => this.join(),
+      notYet: (error) =>
+        notYet(error) ?? (error instanceof ClusterNotReadyError ? error.message : undefined),
+      log: this.place.context.log,
+      isGivenUp: () => this.stopping,
+    });
   }
 
   private async join(): Promise<void> {

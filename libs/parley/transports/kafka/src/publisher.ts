@@ -12,19 +12,17 @@ import {
   UnroutableError,
   PublishErrors,
   settledWithin,
+  untilUp,
   withTimeout,
 } from '@parley/messaging/transport';
-import { sleep } from '@parley/resilience';
 import { type Address, startFailure } from './address';
 import { pack, sizeOf } from './cloudevents';
 import { type KafkaClient, type Outgoing, type Producer, RejectionError } from './client';
-import { isComingUp } from './coming-up';
+import { notYet } from './coming-up';
 import { partitionOf } from './partition';
 import { type KnownTopic, largestBody, type Stored, type Topics } from './topology';
 
-const CONNECTED_WITHIN_MS = 15_000;
 const CONFIRMED_WITHIN_MS = 10_000;
-const COMES_UP_AGAIN_AFTER_MS = 500;
 const AGAIN_AFTER_MS = 200;
 /**
  * Bytes of a batch left for overhead. A request is limited to one partition's batch, because all
@@ -65,9 +63,14 @@ export class KafkaPublisher {
   }
 
   async connect(): Promise<void> {
-    const late = () => new Error(`no answer within ${CONNECTED_WITHIN_MS / 1_000} s`);
     try {
-      await withTimeout(CONNECTED_WITHIN_MS, this.connected(), late);
+      await untilUp({
+        broker: `Kafka at ${this.address}`,
+        attempt: () => this.connected(),
+        notYet,
+        log: this.context.log,
+        isGivenUp: () => this.closed,
+      });
     } catch (error) {
       await this.close();
       throw startFailure(this.address, error);
@@ -139,20 +142,8 @@ export class KafkaPublisher {
   }
 
   private async connected(): Promise<void> {
-    while (!this.closed) {
-      try {
-        await this.topics.connect();
-        await this.open();
-        return;
-      } catch (error) {
-        if (!isComingUp(error)) throw error;
-        this.context.log(
-          'warn',
-          `waiting for Kafka at ${this.address}: ${(error as Error).message}`,
-        );
-        await sleep(COMES_UP_AGAIN_AFTER_MS);
-      }
-    }
+    await this.topics.connect();
+    await this.open();
   }
 
   private async topicOf({ contract: { kind, owner } }: OutgoingMessage): Promise<KnownTopic> {
