@@ -34,7 +34,7 @@ export const DASHBOARDS = [
           { title: 'Waiting', expr: 'max by (service, subscription) (parley_backlog_messages{state="waiting"})', legend: '{{subscription}}' }, // prettier-ignore
           { title: 'New dead letters', expr: `sum by (service) (increase(parley_dead_letters_total[${RATE}]))`, legend: '{{service}}' }, // prettier-ignore
           { title: 'Further tries', unit: 'cps', expr: `sum by (service) (rate(parley_message_redeliveries_total[${RATE}]))`, legend: '{{service}}' }, // prettier-ignore
-          { title: 'Broadcasts missed or overtaken', expr: `sum by (service, contract) (increase(parley_broadcasts_missed_total[${RATE}]))`, legend: '{{service}} {{contract}}' }, // prettier-ignore
+          { title: 'Broadcasts missed', expr: `sum by (service, contract) (increase(parley_broadcasts_missed_total[${RATE}]))`, legend: '{{service}} {{contract}}' }, // prettier-ignore
         ],
       },
       {

@@ -120,7 +120,7 @@ export const SERIES = {
   parley_broadcasts_missed_total: {
     type: 'counter',
     labels: ['contract'],
-    help: 'Gaps in the numbers of broadcasts of other instances: those that never arrived here, and those that a later one overtook',
+    help: 'Broadcasts of other instances that have not arrived here 10 s after a later one did, told by the gaps in their numbers; counted when the next broadcast arrives',
   },
 } as const satisfies Readonly<Record<string, SeriesInfo>>;
 

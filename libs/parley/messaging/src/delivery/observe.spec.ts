@@ -9,6 +9,7 @@ import type { Handler, RegisteredSubscription } from '../ports/subscription';
 import type { DeliveryObserver, Handling } from '../ports/observer';
 import type { Delivery } from '../ports/delivery';
 import { CircuitBreakers } from './circuit-breakers';
+import { LATE_AT_MOST_MS } from './gap-detector';
 import type { Pipeline } from './pipeline';
 import { pipelineOn } from './pipeline.fixture';
 
@@ -174,17 +175,22 @@ describe('metrics and traces are told of a delivery', () => {
 
   it.each([{}, undefined])('only what they want to know: %j', async (observer) => {
     pipeline = pipelineOn({ store, clock, instance: 'chancery-1', observer });
-    for (const sequence of ['1', '5'])
+    for (const sequence of ['1', '5', '6']) {
       expect(await deliver(Rang, { sequence, producerinstance: 'chancery-9' })).toEqual({
         kind: 'done',
         settled: false,
       });
+      await clock.advance(LATE_AT_MOST_MS);
+    }
   });
 
   it('of the broadcasts that never came before it, and of no events', async () => {
     for (const contract of [Rang, Sealed])
       for (const sequence of ['1', '2', '5'])
         await deliver(contract, { sequence, producerinstance: 'chancery-9' });
+    expect(missed).toEqual([]);
+    await clock.advance(LATE_AT_MOST_MS);
+    await deliver(Rang, { sequence: '6', producerinstance: 'chancery-9' });
     expect(missed).toEqual([['scribe.bell-rang', 2]]);
   });
 });

@@ -60,7 +60,7 @@ export class Pipeline {
   private readonly settlement: Settlement;
   private readonly execution: HandlerExecution;
   private readonly failed: FailedMessageStore;
-  private readonly gaps = new GapDetector();
+  private readonly gaps: GapDetector;
   private readonly solitude: Solitude;
   private readonly batches = new MicroBatcher<BatchItem>((items) => this.handleBatch(items));
 
@@ -77,6 +77,7 @@ export class Pipeline {
     },
   ) {
     this.opener = new MessageOpener(payloads, process.clock);
+    this.gaps = new GapDetector(process.clock);
     this.lanes = new LaneGuard(store);
     this.settlement = new Settlement(store, runs, process.passes);
     this.execution = new HandlerExecution(
@@ -111,7 +112,7 @@ export class Pipeline {
       return this.failed.deadLetter(delivery, deadLetter(error, 0, isKeyed(delivery)));
     }
     const { envelope, handler } = opened;
-    if (delivery.subscription.kind === 'broadcast') this.noteGap(envelope);
+    if (delivery.subscription.kind === 'broadcast') this.noteGaps(envelope);
     const hop = {
       correlationId: envelope.correlationid,
       traceparent: envelope.traceparent,
@@ -128,14 +129,11 @@ export class Pipeline {
   }
 
   /** A gap is a hint, not a proof: a rolled back transaction leaves one, too. */
-  private noteGap(envelope: Envelope): void {
-    const missed = this.gaps.missedBefore(envelope);
-    if (missed === 0) return;
-    this.process.log(
-      'debug',
-      `${missed} broadcasts of ${envelope.type} by ${envelope.producerinstance} never arrived here`,
-    );
-    this.process.observer?.missed?.(envelope.type, missed);
+  private noteGaps(envelope: Envelope): void {
+    for (const { count, type, producerinstance } of this.gaps.arrived(envelope)) {
+      this.process.log('debug', `${count} broadcasts of ${type} by ${producerinstance} never arrived here`); // prettier-ignore
+      this.process.observer?.missed?.(type, count);
+    }
   }
 
   /** Broadcasts and live tails: no acknowledgement, no second try. */

@@ -25,7 +25,7 @@ export interface DeliveryObserver {
   }): void;
   /** Messages that the relay published from the outbox. */
   relayed?(messages: number): void;
-  /** Broadcasts of another instance that never arrived here. */
+  /** Broadcasts of another instance that had not arrived 10 s after a later one. */
   missed?(contract: string, messages: number): void;
 }
 
