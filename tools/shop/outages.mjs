@@ -1,13 +1,14 @@
 // npm run outages: takes away, one after the other, what the running shop needs, asks every route
 // of the edge meanwhile, and prints which statuses came. An outage is told as 503 or 504; a 500
-// fails the run.
+// fails the run, and so does an outage that could not be tried.
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { asCustomer } from './customer.mjs';
-import { OUTAGES } from './outages/harm.mjs';
+import { namesOf, OUTAGES } from './outages/harm.mjs';
 import { statusTable } from './outages/table.mjs';
+import { failuresOf } from './outages/verdict.mjs';
 import { table } from '../terminal/progress.mjs';
 import { readRun } from '../dev/run-file.mjs';
 import { codeOf, messageOf } from '../terminal/errors.mjs';
@@ -18,7 +19,9 @@ process.chdir(path.resolve(import.meta.dirname, '../..'));
 
 const HELP = `npm run outages [-- options]    takes away what the running shop ("npm start") needs, and counts what its edge answers
   --only a,b        these only: ${Object.keys(OUTAGES).join(', ')}
-                    (those of brokers need the shop on them, started with the same BROKERS_DIR and ports as this command)
+                    (those of brokers need the shop on them, started with the same BROKERS_DIR and ports as this command;
+                    what cannot be tried fails the run)
+  --without-brokers leaves out those of brokers
   --seconds N       how long each lasts (default 8)
   --rate N          requests a second, over all routes in turn (default 20)
   --markdown        the table as docs/outages.md has it
@@ -36,10 +39,8 @@ const { orderId } = JSON.parse(await place().then((response) => response.text())
 const results = [];
 for (const name of options.names) results.push({ name, ...(await tried(name)) });
 console.log(statusTable(results, options.markdown, table));
-const bugs = results.flatMap(({ name, during }) =>
-  during.filter(({ status }) => status === 500).map(({ route }) => `${name}: ${route}`),
-);
-if (bugs.length > 0) fail(`500 where an outage should be told:\n${[...new Set(bugs)].join('\n')}`);
+const failures = failuresOf(results);
+if (failures.length > 0) fail(failures.join('\n'));
 
 function routes() {
   return {
@@ -132,7 +133,7 @@ async function tried(name) {
   if (!outage) throw new Error(`There is no outage "${name}".`);
   const { begin, skip } = outage;
   const why = skip?.(run());
-  if (why) return { during: [], recovered: why };
+  if (why) return { during: [], untried: why };
   console.log(`${name} …`);
   const questions = asking();
   await sleep(500);
@@ -167,6 +168,7 @@ function readOptions() {
     const { values } = parseArgs({
       options: {
         only: { type: 'string' },
+        'without-brokers': { type: 'boolean' },
         seconds: text('8'),
         rate: text('20'),
         markdown: { type: 'boolean' },
@@ -177,8 +179,7 @@ function readOptions() {
       console.log(HELP);
       process.exit(0);
     }
-    const names = values.only?.split(',') ?? Object.keys(OUTAGES);
-    for (const name of names) if (!OUTAGES[name]) throw new Error(`There is no outage "${name}".`);
+    const names = namesOf({ only: values.only, withoutBrokers: values['without-brokers'] });
     for (const name of /** @type {const} */ (['seconds', 'rate']))
       if (!/^[1-9]\d{0,2}$/.test(values[name]))
         throw new Error(

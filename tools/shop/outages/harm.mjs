@@ -10,6 +10,7 @@ import { readRun } from '../../dev/run-file.mjs';
 
 /**
  * @typedef {object} Outage
+ * @property {boolean} [isOfBroker]
  * @property {(run: Run) => string | undefined} [skip] the reason for which it is not possible here
  * @property {(run: Run) => Promise<() => Promise<void>>} begin resolves to the function that ends
  * it
@@ -156,6 +157,7 @@ const brokers = async (command, name) => {
  * @returns {Outage}
  */
 const away = (name, scheme) => ({
+  isOfBroker: true,
   skip(run) {
     const uses = [run.commandsUrl, run.broadcastsUrl, run.eventsUrl].some((url) =>
       url.startsWith(scheme),
@@ -185,3 +187,17 @@ export const OUTAGES = {
   'redis-away': away('redis', 'redis'),
   'rabbitmq-away': away('rabbitmq', 'amqp'),
 };
+
+/**
+ * The outages that a run tries.
+ * @param {{ only?: string, withoutBrokers?: boolean }} options
+ */
+export function namesOf({ only, withoutBrokers }) {
+  const names = only?.split(',') ?? Object.keys(OUTAGES);
+  for (const name of names) {
+    if (!OUTAGES[name]) throw new Error(`There is no outage "${name}".`);
+    if (only && withoutBrokers && OUTAGES[name].isOfBroker)
+      throw new Error(`${name} is an outage of a broker: --without-brokers leaves it out.`);
+  }
+  return withoutBrokers ? names.filter((name) => !OUTAGES[name]?.isOfBroker) : names;
+}

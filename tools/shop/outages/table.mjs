@@ -8,7 +8,14 @@
  * @property {number} took milliseconds
  */
 
-/** @typedef {{ name: string, during: readonly Answer[], recovered: string }} Result */
+/**
+ * What came of an outage.
+ * @typedef {object} Result
+ * @property {string} name
+ * @property {readonly Answer[]} during
+ * @property {string} [recovered] how long after its end all was well
+ * @property {string} [untried] the reason for which it was not possible here
+ */
 
 /**
  * `200×30 503×4`, the most frequent first.
@@ -37,11 +44,11 @@ const slowest = (answers) =>
  */
 export function statusTable(results, markdown, table) {
   const routes = [...new Set(results.flatMap(({ during }) => during.map(({ route }) => route)))];
-  const rows = results.map(({ name, during, recovered }) => [
+  const rows = results.map(({ name, during, recovered, untried }) => [
     name,
     ...routes.map((route) => statuses(during.filter((answer) => answer.route === route))),
     slowest(during),
-    recovered,
+    recovered ?? `not tried: ${untried}`,
   ]);
   const head = ['outage', ...routes, 'slowest', 'all well after'];
   if (!markdown) return table(head, rows);
