@@ -38,6 +38,7 @@ describe.each([
     expect(await nextDue()).toBe(1);
     const [shown] = (await tx((t) => store.find(t, 'trip', 'trip-1')))!.timeouts;
     expect(shown!.due.getTime()).toBe(clock.now() + 1); // as the clock on the wall has it now
+    await clock.advance(1);
     await tx((t) =>
       store.postpone(t, { saga: 'trip', key: 'trip-1', name: 'overdue' }, AFTER_MS, 'down'),
     );

@@ -103,7 +103,7 @@ export class MemorySagaStore implements SagaStore {
 
   async postpone(tx: Tx, timeout: TimeoutId, after: number, error: string): Promise<void> {
     const row = this.timeouts.get(timeoutIdOf(timeout));
-    if (row)
+    if (row && row.due <= this.clock.elapsed())
       put(tx, this.timeouts, timeoutIdOf(timeout), {
         ...row,
         ...this.dueAfter(after),

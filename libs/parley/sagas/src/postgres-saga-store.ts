@@ -149,7 +149,7 @@ export class PostgresSagaStore implements SagaStore {
     await query(
       'postpone',
       `update ${schema}saga_timeout set due = clock_timestamp() + $4 * interval '1 millisecond', failures = failures + 1, error = $5
-        where saga = $1 and key = $2 and name = $3`,
+        where saga = $1 and key = $2 and name = $3 and due <= clock_timestamp()`,
       [saga, key, name, after, error],
     );
   }

@@ -242,6 +242,17 @@ export function describeSagaStore(
         await tx((t) => store.save(t, changed(key, 1, { done: true })));
       });
 
+      it('whose step took effect, though it seemed to fail, keep the time for which they were armed anew', async () => {
+        const armed = { name: 'overdue', after: 30_000, times: 1 };
+        const { key } = await start(started([armed]));
+        await tx((t) =>
+          store.postpone(t, { saga: 'trip', key, name: 'overdue' }, 0, 'no answer to the commit'),
+        );
+        expect(await claim()).toBeUndefined();
+        expect(await find(key)).toMatchObject({ timeouts: [{ name: 'overdue', failures: 0 }] });
+        await tx((t) => store.save(t, changed(key, 1, { done: true })));
+      });
+
       it('that this version does not know wait for one that does', async () => {
         const { key } = await start(started([due('of tomorrow')]));
         expect(await claim()).toBeUndefined();

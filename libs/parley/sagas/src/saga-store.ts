@@ -139,7 +139,8 @@ export interface SagaStore {
     known: readonly KnownTimeout[],
   ): Promise<{ readonly timeout: DueTimeout; readonly saga: StoredSaga } | undefined>;
   /**
-   * After its step failed: due again in `after` milliseconds, with the reason for people to see.
+   * After its step failed: due again in `after` milliseconds, with the reason for people to see. One
+   * that is not due was armed anew, by a commit whose answer got lost: it keeps its time.
    */
   postpone(tx: Tx, timeout: TimeoutId, after: number, error: string): Promise<void>;
   /** Milliseconds until the next known timeout is due; negative: it is overdue. */
