@@ -20,6 +20,8 @@ export const LONG_SPECS = {
     'the shop on a broker that repeats, delays and reorders',
   'libs/parley/observability/src/regular-expressions.spec.ts':
     'every regular expression, on long input',
+  'libs/parley/sagas/src/silence.int.spec.ts':
+    'timeouts of sagas on a network that loses connections without a sign',
   'libs/parley/service/src/environments.int.spec.ts':
     'a service over IPv6, with other defaults, and on a network that loses connections',
   'libs/parley/service/src/failing-start.int.spec.ts':

@@ -51,12 +51,22 @@ class RefuseTripHandler implements ICommandHandler<RefuseTrip> {
   }
 }
 
+/** The trips for which a flight was asked, as often as that. */
+@Injectable()
+export class FlightRequests {
+  readonly all: string[] = [];
+}
+
 @Controller()
 class FlightsController {
-  constructor(private readonly messenger: Messenger) {}
+  constructor(
+    private readonly messenger: Messenger,
+    private readonly requests: FlightRequests,
+  ) {}
 
   @Handles(BookFlight)
   async book({ tripId, city }: { tripId: string; city: string }): Promise<void> {
+    this.requests.all.push(tripId);
     if (city !== SILENT) await this.messenger.publish(FlightBooked, { tripId, seat: '4A' });
   }
 
@@ -84,13 +94,16 @@ class HotelsController {
   exports: [Refusals],
 })
 class TripsModule {}
-@Module({ controllers: [FlightsController] })
+@Module({ controllers: [FlightsController], providers: [FlightRequests] })
 class FlightsModule {}
 @Module({ controllers: [HotelsController] })
 class HotelsModule {}
 const MODULES = { trips: TripsModule, flights: FlightsModule, hotels: HotelsModule };
 
-export type Surroundings = Pick<MessagingOptions, 'urls' | 'technologies'> & {
+export type Surroundings = Pick<
+  MessagingOptions,
+  'urls' | 'technologies' | 'instance' | 'passes'
+> & {
   readonly store: Store;
   readonly clock?: Clock;
 };

@@ -1,91 +1,24 @@
-import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { INestApplication } from '@nestjs/common';
 import { Messaging, Messenger } from '@parley/messaging';
-import { install, postgres, PostgresStore } from '@parley/postgres';
-import { Client } from 'pg';
-import { DataSource } from 'typeorm';
+import { postgres, PostgresStore } from '@parley/postgres';
+import type { DataSource } from 'typeorm';
 import { BookFlight, FlightBooked, TripRequested } from './booking.fixture';
 import { FULL, Refusals, serve, SILENT, stop } from './journey.fixture';
 import { idsFor } from './ids';
-import { sagaMigrations } from './saga-migrations';
 import { SagaOperations } from './saga-operations';
 import type { SagaDetails } from './saga-store';
+import { type Service, SERVICES, TripDatabase } from './trip-database.fixture';
 
 jest.setTimeout(60_000);
 
 /** Between two looks at a saga, which the service under test needs for its work. */
 const LOOK_MS = 10;
 
-const SERVICES = ['trips', 'flights', 'hotels'] as const;
-type Service = (typeof SERVICES)[number];
-
-/** A database with the messages and, for each service, a role and a schema of its own. */
-class ShopDatabase {
-  private readonly name = `sagas_${randomUUID().slice(0, 8)}`;
-  readonly dataSources: DataSource[] = [];
-
-  async create(): Promise<void> {
-    await this.onServer(`create database ${this.name}`);
-    const client = new Client({ connectionString: this.url() });
-    await client.connect();
-    for (const service of SERVICES) {
-      await client.query(
-        `create role ${this.role(service)} login password 'spec'; create schema ${service} authorization ${this.role(service)}`,
-      );
-      await client.query(`alter role ${this.role(service)} set search_path = ${service}`);
-    }
-    await install(
-      client,
-      SERVICES.map((service) => ({ role: this.role(service), service })),
-    );
-    await client.end();
-  }
-
-  async connect(service: Service): Promise<DataSource> {
-    const migrations = service === 'trips' ? sagaMigrations : [];
-    const dataSource = await new DataSource({
-      type: 'postgres',
-      url: this.url(this.role(service)),
-      migrations,
-      poolSize: 6,
-    }).initialize();
-    await dataSource.runMigrations();
-    this.dataSources.push(dataSource);
-    return dataSource;
-  }
-
-  async drop(): Promise<void> {
-    await Promise.all(this.dataSources.map((dataSource) => dataSource.destroy()));
-    await this.onServer(
-      `drop database ${this.name} with (force)`,
-      ...SERVICES.map((service) => `drop role ${this.role(service)}`),
-    );
-  }
-
-  url(role?: string): string {
-    const url = new URL(process.env.PARLEY_TEST_POSTGRES!);
-    url.pathname = `/${this.name}`;
-    if (role) Object.assign(url, { username: role, password: 'spec' });
-    return url.href;
-  }
-
-  role(service: Service): string {
-    return `${this.name}_${service}`;
-  }
-
-  private async onServer(...statements: readonly string[]): Promise<void> {
-    const client = new Client({ connectionString: process.env.PARLEY_TEST_POSTGRES });
-    await client.connect();
-    for (const statement of statements) await client.query(statement);
-    await client.end();
-  }
-}
-
 const hasFailed = ({ failures }: { readonly failures: number }): boolean => failures > 0;
 
 describe('sagas in PostgreSQL, their messages too', () => {
-  const database = new ShopDatabase();
+  const database = new TripDatabase();
   const apps: INestApplication[] = [];
   let trips: INestApplication;
   let sql: DataSource;
