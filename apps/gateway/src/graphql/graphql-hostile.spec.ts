@@ -44,9 +44,9 @@ describe('GraphQL that means harm', () => {
     ['a subscription without a socket', 'subscription { orderProgress(id: "x") { what } }', 'invalid-document', 'WebSocket'], // prettier-ignore
     ['a number beyond all', '{ orders(first: 99999999999) { counts { placed } } }', 'invalid-document', '32-bit'], // prettier-ignore
   ])('is refused: %s', async (_, query, code, text) => {
-    const began = performance.now();
+    const began = process.cpuUsage(); // of this process: a busy machine does not count
     const answer = await graphql(edge, query);
-    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(process.cpuUsage(began).user / 1_000).toBeLessThan(5_000);
     expect([answer.status, new Set(codesOf(answer))]).toEqual([400, new Set([code])]);
     expect(JSON.stringify(answer.errors)).toContain(text);
     expect(answer.data).toBeUndefined();

@@ -21,13 +21,11 @@ describe('the fleet', () => {
 
   it('tells of every instance, also of those that are dead or slow, and does not wait for them longer than it has patience', async () => {
     const [a, b, sick] = [await well('a'), await slow(), await ill()];
-    const fleet = new Fleet(
-      () => ({ orders: [a.url, DEAD, b.url], inventory: [sick.url] }),
-      PATIENCE,
-    );
-    const began = performance.now();
-    const answers = await fleet.askAll('/health/ready');
-    expect(performance.now() - began).toBeLessThan(PATIENCE * 5);
+    const known = () => ({ orders: [a.url, DEAD, b.url], inventory: [sick.url] });
+    let waits = true;
+    void new Fleet(known, 600_000).askAll('/health/ready').finally(() => void (waits = false));
+    const answers = await new Fleet(known, PATIENCE).askAll('/health/ready');
+    expect(waits).toBe(true);
     expect(answers).toEqual([
       { service: 'orders', url: a.url, ok: true, status: 200, body: { name: 'a' } },
       { service: 'orders', url: DEAD, ok: false, error: expect.stringContaining('fetch failed') },
