@@ -240,7 +240,7 @@ export class Harness {
   }
 
   private async rest(): Promise<void> {
-    for (const until = Date.now() + BOUND_MS; Date.now() < until;) {
+    for (const until = performance.now() + BOUND_MS; performance.now() < until;) {
       const before = this.picture();
       if (await this.quiet(PATIENCE_MS, TURNS)) return this.realWork.none();
       const now = this.picture();
@@ -259,12 +259,12 @@ export class Harness {
    * all of the time
    */
   private async quiet(patience: number, turns = 0): Promise<boolean> {
-    const until = Date.now() + patience;
+    const until = performance.now() + patience;
     for (let turn = 0; ; turn++) {
       // Looks twice: an acknowledgement just made may still wake further work.
       if (this.unsettled().length === 0 && (await fewTurns(), this.unsettled().length === 0))
         return true;
-      if (turn >= turns && Date.now() >= until) return false;
+      if (turn >= turns && performance.now() >= until) return false;
       await new Promise(setImmediate);
     }
   }

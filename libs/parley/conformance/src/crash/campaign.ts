@@ -166,10 +166,10 @@ export class Campaign {
     const { site, plant } = this.options;
     const patience = plant ? NOTHING_MOVES.planted : NOTHING_MOVES.honest;
     let left = await site.left();
-    for (let since = Date.now(); left > 0 && Date.now() - since < patience;) {
+    for (let since = performance.now(); left > 0 && performance.now() - since < patience;) {
       await pause(50);
       const now = await site.left();
-      if (now !== left) since = Date.now();
+      if (now !== left) since = performance.now();
       left = now;
     }
     return left;

@@ -61,11 +61,11 @@ export async function eventually<T>(
   what: string,
   patience = 20_000,
 ): Promise<T> {
-  const until = Date.now() + patience;
+  const until = performance.now() + patience;
   for (;;) {
     const found = await look();
     if (found !== undefined && found !== false) return found;
-    if (Date.now() > until) throw new Error(`waited ${patience} ms for ${what}`);
+    if (performance.now() > until) throw new Error(`waited ${patience} ms for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, OFTEN));
   }
 }

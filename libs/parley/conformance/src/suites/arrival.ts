@@ -32,9 +32,10 @@ export function arrivalPromises(promise: TryPromise): void {
     const contexts = new Recorder<{ job: Job; envelope: HandlerContext['envelope'] }>();
     await trial.receive(contract, (job, { envelope }) => contexts.note({ job, envelope }));
     const job = { key: 'a', n: 1, text: 'as it was' };
+    const now = Date.now();
     const sent = raw(contract, job, {
       causationid: randomUUID(),
-      expirytime: new Date(Date.now() + 60_000).toISOString(),
+      expirytime: new Date(now + 60_000).toISOString(),
     });
     await trial.inject(sent);
     const [arrived] = await contexts.reach(1);

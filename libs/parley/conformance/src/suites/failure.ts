@@ -72,7 +72,7 @@ export function failurePromises(promise: TryPromise): void {
     const at: number[] = [];
     const seen = trial.journal();
     const handle: Handle = (job, context) => {
-      at.push(Date.now());
+      at.push(performance.now());
       note(seen)(job, context);
       if (context.attempt === 1) throw new Error('later');
     };
@@ -92,7 +92,7 @@ export function failurePromises(promise: TryPromise): void {
     const interest = { options: { retry: { immediate: 0, delays: ['1500ms'] as const } } };
     const first = await trial.receive(
       contract,
-      () => (failed.open(), at.push(Date.now()), Promise.reject(new Error('later'))),
+      () => (failed.open(), at.push(performance.now()), Promise.reject(new Error('later'))),
       interest,
     );
     await trial.send(contract, { key: 'k', n: 1 });
@@ -101,7 +101,7 @@ export function failurePromises(promise: TryPromise): void {
     await first.stop();
     await trial.receive(
       contract,
-      (job, context) => (at.push(Date.now()), note(seen)(job, context)),
+      (job, context) => (at.push(performance.now()), note(seen)(job, context)),
       interest,
     );
     const [again] = await seen.reach(1);

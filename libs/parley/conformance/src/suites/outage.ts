@@ -45,8 +45,8 @@ export function outagePromise(promise: TryPromise): void {
       await load.reach(MESSAGES / 2);
       await kill();
       await become(receivers, 'disconnected');
-      const since = Date.now();
-      await eventually(() => Date.now() - since > OUTAGE, 'the outage to last', OUTAGE * 2);
+      const since = performance.now();
+      await eventually(() => performance.now() - since > OUTAGE, 'the outage to last', OUTAGE * 2);
       await start();
       await become(receivers, 'consuming');
       await sent;
