@@ -24,6 +24,7 @@ const messagingOptions = (dataSource: DataSource): MessagingOptions => ({
     TypeOrmModule.forRoot({
       type: 'postgres',
       url: databaseUrl,
+      connectTimeoutMS: 10_000,
       entities: [Order],
       migrations: [CreateOrders1700000000000, InstallParley1790000000000],
       migrationsRun: true,

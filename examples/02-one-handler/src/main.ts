@@ -14,7 +14,11 @@ import { DataSource } from 'typeorm';
 import { z } from 'zod';
 
 const url = process.env['DATABASE_URL'] ?? 'postgres://postgres:postgres@127.0.0.1:5432/postgres';
-const database = await new DataSource({ type: 'postgres', url }).initialize();
+const database = await new DataSource({
+  type: 'postgres',
+  url,
+  connectTimeoutMS: 10_000,
+}).initialize();
 await database.query(installationSql([{ role: new URL(url).username, service: 'hello' }]));
 
 const Greet = command('hello.greet', z.object({ name: z.string().max(20) }));

@@ -10,7 +10,12 @@ import { SeatsController } from './seats.controller.js';
 
 const url = process.env['DATABASE_URL'] ?? 'postgres://postgres:postgres@127.0.0.1:5432/postgres';
 // Sagas are kept in tables of the application's own: its migrations make them.
-const database = new DataSource({ type: 'postgres', url, migrations: [...sagaMigrations] });
+const database = new DataSource({
+  type: 'postgres',
+  url,
+  connectTimeoutMS: 10_000,
+  migrations: [...sagaMigrations],
+});
 await database.initialize();
 await database.query(installationSql([{ role: new URL(url).username, service: 'cinema' }]));
 await database.runMigrations();

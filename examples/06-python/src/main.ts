@@ -10,7 +10,11 @@ import { z } from 'zod';
 
 const url = process.env['DATABASE_URL'] ?? 'postgres://postgres:postgres@127.0.0.1:5432/postgres';
 const broker = process.env['RABBITMQ_URL'] ?? 'amqp://guest:guest@127.0.0.1:5672';
-const database = await new DataSource({ type: 'postgres', url }).initialize();
+const database = await new DataSource({
+  type: 'postgres',
+  url,
+  connectTimeoutMS: 10_000,
+}).initialize();
 await database.query(installationSql([{ role: new URL(url).username, service: 'weather' }]));
 
 const Reading = z.object({ station: z.string(), celsius: z.number() });

@@ -48,6 +48,11 @@ class FrozenStore extends MemoryStore {
   }
 }
 
+/** As a database whose pool has no limits. */
+class RiskyStore extends MemoryStore {
+  readonly cautions = ['the pool has no limits'];
+}
+
 async function bakery(
   options?: ApplicationOptions,
   store = new MemoryStore(systemClock),
@@ -120,5 +125,11 @@ describe('messages in the life of an application', () => {
     const app = await bakery({}, new FrozenStore(systemClock));
     await app.close();
     expect(warnings).toEqual(['drain: closing the technologies: did not end within 1000 ms']);
+  });
+
+  it('begin with a warning of what is risky about the store', async () => {
+    const app = await bakery({}, new RiskyStore(systemClock));
+    expect(warnings).toEqual(['the pool has no limits']);
+    await app.close();
   });
 });

@@ -102,6 +102,7 @@ export class Messaging {
   async start(): Promise<void> {
     this.refuseWithoutStore();
     this.refuseWithoutKeys();
+    for (const caution of this.store?.cautions ?? []) this.log('warn', caution);
     await this.store?.connect();
     await Promise.all([
       this.parts.payloads.connect(this.store),

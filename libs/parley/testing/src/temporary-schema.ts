@@ -28,6 +28,7 @@ export class TemporarySchema implements Pick<Store, 'transaction'> {
       type: 'postgres',
       url,
       schema: name,
+      connectTimeoutMS: 10_000,
       poolSize: 8,
       migrations: [...migrations],
       extra: { options: `-c search_path=${name}` },

@@ -13,7 +13,12 @@ import { Printer } from './printer.js';
   providers: [
     {
       provide: DataSource,
-      useFactory: () => new DataSource({ type: 'postgres', url: databaseUrl }).initialize(),
+      useFactory: () =>
+        new DataSource({
+          type: 'postgres',
+          url: databaseUrl,
+          connectTimeoutMS: 10_000,
+        }).initialize(),
     },
   ],
   exports: [DataSource],

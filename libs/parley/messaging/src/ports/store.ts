@@ -25,6 +25,8 @@ export interface Store extends Installation {
    * remedy.
    */
   connect(): Promise<void>;
+  /** What is risky about its configuration: sentences for the log at start. */
+  readonly cautions?: readonly string[];
   /**
    * Runs `work` in one transaction: commits when it resolves, rolls back when it rejects. `last` is
    * the transaction's last statement, sent together with the commit where the store can: when it

@@ -44,6 +44,7 @@ export class PostgresStore implements Store {
   readonly subjectKeys: PostgresSubjectKeys;
   readonly claims: PostgresClaimStore;
   readonly outage = outageOf;
+  readonly cautions: readonly string[];
   readonly carriers: PostgresCarriers;
   private readonly database: Database;
   private closing?: Promise<void>;
@@ -53,6 +54,7 @@ export class PostgresStore implements Store {
     { service, clock = systemClock, log = () => undefined, passes }: PostgresStoreOptions,
   ) {
     const config = connectionOf(dataSource);
+    this.cautions = waitsForEver(dataSource) ? [NO_CONNECT_TIMEOUT] : [];
     this.database = Database.open(config, { clock, log });
     const queues = new QueueRegistry(this.database);
     this.streamPositions = new PostgresStreamPositions(this.database);
@@ -94,6 +96,18 @@ export class PostgresStore implements Store {
   close(): Promise<void> {
     return (this.closing ??= this.lanes.close().then(() => this.database.close()));
   }
+}
+
+const NO_CONNECT_TIMEOUT =
+  'the DataSource has no connectTimeoutMS: a connection that the network loses while it is being made is waited for without an end; set it, for example to 10000';
+
+/** True when neither TypeORM nor its pool bounds the making of a connection. */
+function waitsForEver({ options }: DataSource): boolean {
+  const { connectTimeoutMS, extra } = options as {
+    readonly connectTimeoutMS?: number;
+    readonly extra?: { readonly connectionTimeoutMillis?: number };
+  };
+  return !(extra?.connectionTimeoutMillis ?? connectTimeoutMS);
 }
 
 /** The store's own connections have the same target as the DataSource's. */
