@@ -9,7 +9,7 @@ import {
   type MigrationInterface,
   type QueryRunner,
 } from 'typeorm';
-import { migrate, MigrationError, withMigrationLock } from './migrations';
+import { migrate, type MigrateOptions, MigrationError, withMigrationLock } from './migrations';
 import { prepareStatements } from './prepared';
 
 export interface DatabaseOptions {
@@ -29,6 +29,8 @@ export interface DatabaseOptions {
     client: ClientBase,
     settings: Readonly<Record<string, string>>,
   ) => Promise<void>;
+  /** Of `@parley/postgres`: does the work again as long as it finds a table in use. */
+  readonly withPatience: MigrateOptions['withPatience'];
 }
 
 interface Use {
@@ -122,7 +124,7 @@ export class Database {
 
   /** TypeORM takes no lock: two instances that start together would both run the same migration. */
   private async migrate(): Promise<void> {
-    const { schema, log } = this.options;
+    const { schema, log, withPatience } = this.options;
     const migrating = new DataSource(dataSourceOptions(this.options, MIGRATING));
     await migrating.initialize().catch((error: unknown) => {
       throw this.refused(error);
@@ -132,7 +134,7 @@ export class Database {
     try {
       const work = async () => {
         await this.prepareSchema(runner);
-        return migrate(migrating, runner, log);
+        return migrate(migrating, runner, { log, withPatience });
       };
       const done = await withMigrationLock(runner, schema, work, { log, isGivenUp });
       if (done.length > 0) log('info', `migrated schema ${schema}: ${done.join(', ')}`);

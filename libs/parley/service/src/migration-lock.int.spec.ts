@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { eventually } from '@parley/conformance';
-import { prepareSession } from '@parley/postgres';
+import { prepareSession, withPatience } from '@parley/postgres';
 import { Client } from 'pg';
 import { DataSource, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { Database, DatabaseError } from './database';
@@ -88,6 +88,7 @@ function instance(name: string, ...migrations: (new () => MigrationInterface)[])
     concurrency: 1,
     log: (_level, message) => void said.push(message),
     prepareSession,
+    withPatience,
   });
   const open = database.open();
   const ended = open.catch(() => undefined);
@@ -134,7 +135,9 @@ describe('a migration of a table that a transaction keeps in use', () => {
 
   it('gives up in the end, and says whom to end', async () => {
     await withRunner([CreateNote1790000000000, AddAuthor1790000000001], async (source, runner) => {
-      await expect(migrate(source, runner, () => undefined, 1)).rejects.toThrow(
+      await expect(
+        migrate(source, runner, { log: () => undefined, withPatience, attempts: 1 }),
+      ).rejects.toThrow(
         /^AddAuthor1790000000001 found a table in use, 1 times \(.*lock timeout.*\); end the transaction that uses it, .*xact_start.*, and start again$/,
       );
     });

@@ -1,3 +1,4 @@
+import type { withPatience } from '@parley/postgres';
 import { sleep } from '@parley/resilience';
 import { type DataSource, type Migration, MigrationExecutor, type QueryRunner } from 'typeorm';
 
@@ -6,11 +7,6 @@ import { type DataSource, type Migration, MigrationExecutor, type QueryRunner } 
  * behind the migration.
  */
 const LOCK_TIMEOUT = '2s';
-/** Milliseconds between two attempts of a migration, and number of attempts. */
-const [PAUSE_MS, ATTEMPTS] = [1_000, 40];
-/** SQLSTATEs of a lock timeout and of a deadlock. */
-const IN_USE = new Set(['55P03', '40P01']);
-
 /**
  * Milliseconds that a start waits for another instance that migrates: longer than all attempts of a
  * migration take.
@@ -101,6 +97,13 @@ const keptBy = (holder: Holder | undefined, patience: number): MigrationError =>
     `${holder?.told ?? 'another instance'} has been migrating it for more than ${patience / 1_000} s; let it finish${holder ? `, or, when that process is frozen, end its session with select pg_terminate_backend(${holder.pid})` : ''}, and start again`,
   );
 
+export interface MigrateOptions {
+  readonly log: Log;
+  /** Of `@parley/postgres`: does the work again as long as it finds a table in use. */
+  readonly withPatience: typeof withPatience;
+  readonly attempts?: number;
+}
+
 /**
  * Runs the migrations that are missing, each in a transaction, on the runner's session. A migration
  * that finds a table in use lets others have it, and is tried again.
@@ -109,15 +112,24 @@ const keptBy = (holder: Holder | undefined, patience: number): MigrationError =>
 export async function migrate(
   dataSource: DataSource,
   runner: QueryRunner,
-  log: Log,
-  attempts = ATTEMPTS,
+  { log, withPatience, attempts }: MigrateOptions,
 ): Promise<readonly string[]> {
   const executor = new MigrationExecutor(dataSource, runner);
   const missing = await executor.getPendingMigrations();
   for (const migration of missing) {
     // Outside of a transaction, what it did before it failed would be done twice.
     if (migration.instance?.transaction === false) await executor.executeMigration(migration);
-    else await withPatience(() => inTransaction(executor, runner, migration), { name: migration.name, log, attempts }); // prettier-ignore
+    else
+      await withPatience(() => inTransaction(executor, runner, migration), {
+        waits: (reason, next) =>
+          log('warn', `${migration.name} waits: a table is in use (${reason}); ${next}`),
+        givenUp: (reason, times, cause) =>
+          new MigrationError(
+            `${migration.name} found a table in use, ${times} times (${reason}); end the transaction that uses it, the oldest by xact_start in pg_stat_activity, and start again`,
+            { cause },
+          ),
+        attempts,
+      });
   }
   return missing.map(({ name }) => name);
 }
@@ -137,29 +149,5 @@ async function inTransaction(
   } catch (error) {
     await runner.rollbackTransaction().catch(() => undefined);
     throw error;
-  }
-}
-
-async function withPatience(
-  work: () => Promise<void>,
-  { name, log, attempts }: { name: string; log: Log; attempts: number },
-): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await work();
-    } catch (error) {
-      const { code = '', message } = error as { code?: string; message: string };
-      if (!IN_USE.has(code)) throw error;
-      if (attempt === attempts)
-        throw new MigrationError(
-          `${name} found a table in use, ${attempts} times (${message}); end the transaction that uses it, the oldest by xact_start in pg_stat_activity, and start again`,
-          { cause: error },
-        );
-      log(
-        'warn',
-        `${name} waits: a table is in use (${message}); trying again in ${PAUSE_MS / 1_000} s, attempt ${attempt} of ${attempts}`,
-      );
-      await sleep(PAUSE_MS);
-    }
   }
 }

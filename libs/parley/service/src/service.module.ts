@@ -97,7 +97,7 @@ async function databaseOf(
     throw new DatabaseError(
       `${service} keeps data, but DATABASE_URL is not set; set it to postgres://user:password@host:5432/database`,
     );
-  const { postgresUrl, prepareSession } = await postgres();
+  const { postgresUrl, prepareSession, withPatience } = await postgres();
   explainingUrlErrors('DATABASE_URL', () => postgresUrl(url));
   return new Database({
     url,
@@ -108,6 +108,7 @@ async function databaseOf(
     concurrency,
     log: logger.write,
     prepareSession,
+    withPatience,
   });
 }
 

@@ -1,16 +1,12 @@
 import type { Client } from 'pg';
 import { installationSql, type ServiceRole } from './installation-sql';
+import { withPatience } from './patience';
 
 /**
  * Milliseconds that a change waits for another installation, and for a table in use: statements
  * that need the table meanwhile queue behind the change.
  */
 const LOCK_TIMEOUT_MS = 2_000;
-/** Milliseconds between two attempts, and number of attempts. */
-const [PAUSE_MS, ATTEMPTS] = [1_000, 40];
-/** SQLSTATEs of a lock timeout and of a deadlock. */
-const IN_USE = new Set(['55P03', '40P01']);
-
 /**
  * Brings the schema `parley` of a database up to date and registers its services; existing data
  * stays. Needs a role that may create roles and schemas. Concurrent calls are safe, and services
@@ -24,27 +20,14 @@ export async function install(
   log: (sentence: string) => void = () => undefined,
 ): Promise<void> {
   try {
-    await withPatience(() => installOnce(client, services), log);
+    await withPatience(() => installOnce(client, services), {
+      waits: (reason, next) =>
+        log(
+          `parley is being installed: a table is in use, or another installation runs (${reason}); ${next}`,
+        ),
+    });
   } catch (error) {
     throw new Error(`parley could not be installed: ${(error as Error).message}`, { cause: error });
-  }
-}
-
-async function withPatience(
-  work: () => Promise<void>,
-  log: (sentence: string) => void,
-): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await work();
-    } catch (error) {
-      const { code = '', message } = error as { code?: string; message: string };
-      if (!IN_USE.has(code) || attempt === ATTEMPTS) throw error;
-      log(
-        `parley is being installed: a table is in use, or another installation runs (${message}); trying again in ${PAUSE_MS / 1_000} s, attempt ${attempt} of ${ATTEMPTS}`,
-      );
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-    }
   }
 }
 
