@@ -84,11 +84,12 @@ export class Publisher {
     const relayed: OutgoingMessage[] = [];
     const stored: Promise<void>[] = []; // sent one after the other, waited for together
     for (const [transport, group] of this.byTransport(packed)) {
-      const direct = this.local.has(transport)
-        ? group.filter(({ contract }) => contract.kind !== 'broadcast')
-        : [];
+      const isStoredThere = this.local.has(transport)
+        ? ({ contract }: OutgoingMessage) => contract.kind !== 'broadcast'
+        : () => false;
+      const direct = group.filter(isStoredThere);
       if (direct.length > 0) stored.push(transport.local!.append(tx, direct));
-      relayed.push(...group.filter((message) => !direct.includes(message)));
+      relayed.push(...group.filter((message) => !isStoredThere(message)));
     }
     if (relayed.length > 0) stored.push(this.storeOrThrow().outbox.add(tx, relayed));
     await Promise.all(stored);
@@ -122,12 +123,11 @@ export class Publisher {
    */
   async now(messages: readonly OutgoingMessage[]): Promise<void> {
     for (const [transport, group] of this.byTransport(messages)) {
-      const waiting = transport.delays
-        ? []
-        : group.filter(({ delay }) => delay !== undefined && delay > 0);
+      const mustWait = ({ delay = 0 }: OutgoingMessage) => !transport.delays && delay > 0;
+      const waiting = group.filter(mustWait);
       if (waiting.length > 0)
         await this.storeOrThrow().transaction((tx) => this.storeOrThrow().outbox.add(tx, waiting));
-      const ready = group.filter((message) => !waiting.includes(message));
+      const ready = group.filter((message) => !mustWait(message));
       if (ready.length > 0) await transport.publish(ready);
     }
   }
