@@ -73,19 +73,24 @@ language sql immutable as $$ select position('"passdeadletters":"true"'::bytea i
 create function parley.send(queues text[], lanes bigint[], ids uuid[], heads bytea[], bodies bytea[], delays bigint[]) returns void
 language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
 set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
-declare q int; n bigint; at timestamptz := clock_timestamp();
+declare q int; n bigint; at timestamptz := clock_timestamp(); missing text;
 begin
   perform require_any_service();
-  for i in 1..cardinality(queues) loop
-    select k.id into q from queue k where k.name = queues[i];
-    if q is null then raise exception 'there is no queue %: no service of that name is registered here', queues[i] using errcode = 'PL404'; end if;
-    n := nextval('message_number');
-    if delays[i] is null then
-      insert into message values (q, coalesce(lanes[i], n), n, ids[i], heads[i], bodies[i]);
-    else
-      insert into later values (q, at + delays[i] * interval '1 ms', n, lanes[i], ids[i], heads[i], bodies[i]);
+  if cardinality(queues) = 1 and delays[1] is null then -- the usual case, at a third of the cost
+    select k.id into q from queue k where k.name = queues[1];
+    if q is not null then
+      n := nextval('message_number');
+      insert into message values (q, coalesce(lanes[1], n), n, ids[1], heads[1], bodies[1]);
+      return;
     end if;
-  end loop;
+  end if;
+  select x into missing from unnest(queues) x where not exists (select from queue k where k.name = x) limit 1;
+  if missing is not null then raise exception 'there is no queue %: no service of that name is registered here', missing using errcode = 'PL404'; end if;
+  with numbered as materialized (select x.*, nextval('message_number') number
+      from (select k.id queue, u.* from unnest(queues, lanes, ids, heads, bodies, delays) with ordinality u(name, lane, message_id, headers, body, delay, place)
+        join queue k on k.name = u.name order by u.place) x),
+    sent as (insert into message select queue, coalesce(lane, number), number, message_id, headers, body from numbered where delay is null)
+  insert into later select queue, at + delay * interval '1 ms', number, lane, message_id, headers, body from numbered where delay is not null;
 end $$;
 
 -- Messages whose time has come get their place in their lane now. Returns how many.
