@@ -13,7 +13,12 @@ export type Plant = keyof typeof PLANTS;
 
 export function planted(place: CrashPlace, plant: Plant): CrashPlace {
   if (plant === 'no-inbox')
-    return { ...place, store: with_(place.store, { inbox: { record: async () => true } }) };
+    return {
+      ...place,
+      store: with_(place.store, {
+        inbox: { record: async () => true, recordAll: async () => true },
+      }),
+    };
   if (plant === 'early-removal')
     return { ...place, store: with_(place.store, { outbox: emptiedEarly(place.store.outbox) }) };
   return { ...place, technologies: place.technologies.map(acknowledgingEarly) };
@@ -49,6 +54,10 @@ const acknowledgingEarly = (technology: Technology): Technology => ({
 const early =
   (deliver: Deliver): Deliver =>
   async (delivery) => {
-    void deliver({ ...delivery, acknowledgeInTransaction: undefined });
+    void deliver({
+      ...delivery,
+      acknowledgeInTransaction: undefined,
+      batchAcknowledgement: undefined,
+    });
     return { kind: 'done', settled: false };
   };

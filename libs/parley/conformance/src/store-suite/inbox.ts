@@ -39,6 +39,38 @@ export function inboxPromises(trial: StoreTrial): void {
       expect(await printed(one)).toBe(false);
     });
 
+    describe('of a batch', () => {
+      const recordAll = (...ids: string[]) =>
+        trial.store.transaction((tx) =>
+          trial.store.inbox.recordAll(tx, 'a', ids.map((id) => ({ id, print: fingerprintOf(id) }))),
+        ); // prettier-ignore
+
+      it('records its messages, each by its print', async () => {
+        const [one, another] = [randomUUID(), randomUUID()];
+        expect(await recordAll(one, another)).toBe(true);
+        expect([await record('a', one), await record('a', another)]).toEqual([false, false]);
+        const otherPrint = fingerprintOf('other');
+        await expect(
+          trial.store.transaction((tx) => trial.store.inbox.record(tx, 'a', one, otherPrint)),
+        ).rejects.toThrow(IdConflictError);
+      });
+
+      it('says that one of them is recorded already', async () => {
+        const [known, fresh] = [randomUUID(), randomUUID()];
+        await record('a', known);
+        expect([await recordAll(fresh, known)]).toEqual([false]);
+      });
+
+      it('knows the parked ones', async () => {
+        const parked = message();
+        await trial.store.lanes.park(undefined, parked, { after: 60_000, failure });
+        const all = [randomUUID(), parked.headers.id!].map((id) => ({ id }));
+        expect(
+          await trial.store.transaction((tx) => trial.store.inbox.recordAll(tx, SUBSCRIPTION, all)),
+        ).toBe(false);
+      });
+    });
+
     it('knows a message that is parked, so that its duplicate does not overtake it', async () => {
       const parked = message();
       await trial.store.lanes.park(undefined, parked, { after: 60_000, failure });

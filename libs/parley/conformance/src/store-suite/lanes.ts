@@ -1,3 +1,4 @@
+import type { ParkedMessage } from '@parley/messaging/transport';
 import { SUBSCRIPTION, failure, idsOf, message } from './store-messages';
 import type { StoreTrial } from './store-trial';
 
@@ -22,6 +23,20 @@ export function lanePromises(trial: StoreTrial): void {
         ),
       ).toBe(false);
       expect([...(await trial.store.lanes.parked(SUBSCRIPTION))]).toEqual(['a']);
+    });
+
+    it('tells whether one of several messages waits for its lane', async () => {
+      const parked = message({ key: 'a' });
+      await trial.store.lanes.park(undefined, parked, { after: 60_000, failure });
+      const isAnyBlocked = (...messages: ParkedMessage[]) =>
+        trial.store.transaction((tx) => trial.store.lanes.isAnyBlocked(tx, messages));
+      const free = message({ key: 'b' });
+      expect([
+        await isAnyBlocked(free, message({ key: 'a' })),
+        await isAnyBlocked(free, parked),
+        await isAnyBlocked(free, message({ key: undefined })),
+      ]).toEqual([true, true, false]);
+      expect(await trial.store.lanes.parkIfLaneBlocked(undefined, free)).toBe(false);
     });
 
     it('stays free when the parking was rolled back', async () => {

@@ -8,13 +8,7 @@ import type { HandlerRun } from './handler-runs';
 import { hasLane, type LaneGuard } from './lane-guard';
 import type { OpenedMessage } from './open-message';
 import type { Settlement } from './settlement';
-import type { TrackedDelivery } from './tracked-delivery';
-
-/** A message of a batch. */
-export interface BatchItem {
-  readonly delivery: TrackedDelivery;
-  readonly opened: OpenedMessage;
-}
+import type { BatchItem, TrackedDelivery } from './tracked-delivery';
 
 /** Runs handlers in their transactions, the acknowledgement being the last statement of each. */
 export class HandlerExecution {
@@ -53,15 +47,10 @@ export class HandlerExecution {
     const ordered = inOneOrder(items);
     await this.transactions.commit(
       async (tx) => {
-        for (const { delivery, opened } of ordered)
-          if (this.lanes.mustCheck(delivery, opened))
-            await this.lanes.assertFree(tx, delivery, opened);
+        await this.lanes.assertAllFree(tx, ordered);
         await this.callBatch(run, items, tx);
       },
-      (tx) =>
-        allDone(
-          ordered.map(({ delivery, opened }) => this.settlement.acknowledge(tx, delivery, opened)),
-        ),
+      (tx) => this.settlement.acknowledgeAll(tx, ordered),
       run,
     );
   }
@@ -153,14 +142,3 @@ const inOneOrder = (items: readonly BatchItem[]): readonly BatchItem[] =>
   items.toSorted((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
 const orderOf = ({ opened: { envelope } }: BatchItem): string =>
   `${envelope.partitionkey ?? ''}\n${envelope.id}`;
-
-/**
- * Rejects when all have ended, not at the first failure: a statement still under way would run
- * after the rollback.
- */
-async function allDone(acknowledged: readonly Promise<void>[]): Promise<void> {
-  const failed = (await Promise.allSettled(acknowledged)).find(
-    ({ status }) => status === 'rejected',
-  );
-  if (failed) throw (failed as PromiseRejectedResult).reason;
-}

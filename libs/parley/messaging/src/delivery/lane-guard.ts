@@ -4,7 +4,7 @@ import type { Store } from '../ports/store';
 import type { Tx } from '../ports/tx';
 import type { OpenedMessage } from './open-message';
 import { ParkedLanes } from './parked-lane-cache';
-import { parkable } from './tracked-delivery';
+import { type BatchItem, parkable } from './tracked-delivery';
 
 /**
  * Keeps the order of a key: a message waits while an earlier one of its lane is parked in the
@@ -41,6 +41,15 @@ export class LaneGuard {
     if (await this.store!.lanes.parkIfLaneBlocked(tx, parkable(delivery, envelope)))
       throw new LaneParkedError(`${envelope.type} waits behind a failed message of its key`);
     this.parked.delete(delivery.subscription.name, envelope.partitionkey!);
+  }
+
+  /** The same for a batch, in one statement. @throws LaneParkedError when one of them has to wait */
+  async assertAllFree(tx: Tx, items: readonly BatchItem[]): Promise<void> {
+    const kept = items.filter(({ delivery, opened }) => this.mustCheck(delivery, opened));
+    if (kept.length === 0) return;
+    const messages = kept.map(({ delivery, opened }) => parkable(delivery, opened.envelope));
+    if (await this.store!.lanes.isAnyBlocked(tx, messages))
+      throw new LaneParkedError(`one of ${items.length} messages waits behind a failed one`);
   }
 
   /** Remembers that the lane is parked in the service's store. */

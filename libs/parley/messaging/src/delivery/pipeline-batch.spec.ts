@@ -6,6 +6,7 @@ import { Harness, VirtualClock } from '@parley/testing';
 import { z } from 'zod';
 import type { BatchContext } from '../message/handler-context';
 import { Handles } from '../handlers/handles';
+import { AlreadyHandledError } from '../message/failure';
 import type { Delivery, Outcome } from '../ports/delivery';
 import type { Handler, RegisteredSubscription } from '../ports/subscription';
 import { CircuitBreakers } from './circuit-breakers';
@@ -84,10 +85,14 @@ describe('a batch', () => {
     clock = new VirtualClock();
     const store = new MemoryStore(clock);
     [steps, handle] = [[], () => undefined];
-    const { parkIfLaneBlocked } = store.lanes;
+    const { parkIfLaneBlocked, isAnyBlocked } = store.lanes;
     store.lanes.parkIfLaneBlocked = (tx, message) => (
       steps.push(String(message.key)),
       parkIfLaneBlocked.call(store.lanes, tx, message)
+    );
+    store.lanes.isAnyBlocked = (tx, messages) => (
+      steps.push(`asked ${messages.map(({ key }) => key).join('')}`),
+      isAnyBlocked.call(store.lanes, tx, messages)
     );
     subscription = subscriptionOf('scales');
     circuitBreakers = new CircuitBreakers({ minimumThroughput: 2 }, clock, () => undefined);
@@ -107,9 +112,43 @@ describe('a batch', () => {
 
   const handled = () => steps.filter((step) => step.startsWith('handled'));
 
-  it('checks its lanes in the order of its keys, before it is handled', async () => {
+  it('checks its lanes together, in the order of its keys, before it is handled', async () => {
     await Promise.all(['d', 'b', 'e', 'a', 'c'].map((parcel) => deliver(parcel)));
-    expect(steps).toEqual(['a', 'b', 'c', 'd', 'e', 'handled dbeac']);
+    expect(steps).toEqual(['asked abcde', 'handled dbeac']);
+  });
+
+  describe('whose technology acknowledges several messages at once', () => {
+    const acknowledgeInTransaction = async () => void steps.push('acknowledged one');
+    let acknowledgeAll: NonNullable<Delivery['batchAcknowledgement']>['acknowledgeAll'];
+    beforeEach(() => {
+      acknowledgeAll = async (_, messages, { inOrder }) =>
+        void steps.push(`acknowledged ${messages.map((one) => one.receipt).join('')} ${inOrder}`);
+    });
+    const deliverAt = (parcel: string, all = acknowledgeAll) =>
+      deliver(parcel, {
+        acknowledgeInTransaction,
+        batchAcknowledgement: { receipt: parcel, acknowledgeAll: all },
+      });
+
+    it('is acknowledged in one statement, in the order of its keys', async () => {
+      const outcomes = await Promise.all(['b', 'c', 'a'].map((parcel) => deliverAt(parcel)));
+      expect(steps).toEqual(['handled bca', 'acknowledged abc true']);
+      expect(outcomes).toEqual(Array(3).fill({ kind: 'done', settled: true }));
+    });
+
+    it('is acknowledged one by one when its messages belong to two of them', async () => {
+      await Promise.all([deliverAt('a'), deliverAt('b', async () => undefined)]);
+      expect(steps).toEqual(['handled ab', 'acknowledged one', 'acknowledged one']);
+    });
+
+    it('is rolled back when one of them was handled before: each is then handled alone', async () => {
+      acknowledgeAll = () => Promise.reject(new AlreadyHandledError('one of two'));
+      await Promise.all(['a', 'b'].map((parcel) => deliverAt(parcel)));
+      expect(steps.slice(0, 1)).toEqual(['handled ab']);
+      expect(steps.slice(1).sort()).toEqual([
+        'acknowledged one', 'acknowledged one', 'handled a', 'handled b',
+      ]); // prettier-ignore
+    });
   });
 
   it('checks no lanes in the store where the technology keeps them: no statement for nothing', async () => {

@@ -20,7 +20,7 @@ import {
   countsForCircuitBreaker,
 } from './failure-decision';
 import { GapDetector } from './gap-detector';
-import { type BatchItem, HandlerExecution } from './handler-execution';
+import { HandlerExecution } from './handler-execution';
 import type { HandlerRun, HandlerRuns, RunFacts } from './handler-runs';
 import { LaneGuard } from './lane-guard';
 import { MicroBatcher } from './micro-batcher';
@@ -30,6 +30,7 @@ import { retryPolicy } from './retry-policy';
 import { Settlement } from './settlement';
 import { Solitude, SuspectHandling, unfinishedAtMost } from './suspects';
 import {
+  type BatchItem,
   duplicate,
   givenBack,
   handled,

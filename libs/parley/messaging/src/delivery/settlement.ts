@@ -12,7 +12,7 @@ import type { Store } from '../ports/store';
 import type { Tx } from '../ports/tx';
 import type { HandlerRuns } from './handler-runs';
 import type { OpenedMessage } from './open-message';
-import { isAborted, type TrackedDelivery } from './tracked-delivery';
+import { type BatchItem, isAborted, type TrackedDelivery } from './tracked-delivery';
 
 /** Milliseconds that one step in the service's own store may take. */
 const STORE_TIMEOUT_MS = 30_000;
@@ -31,13 +31,38 @@ export class Settlement {
    * rolled back
    */
   async acknowledge(tx: Tx, delivery: Delivery, opened: OpenedMessage): Promise<void> {
-    const { envelope, handler } = opened;
-    // No fingerprint for a contract with encrypted fields: they are encrypted anew at each sending.
-    const print = isEncrypted(handler.contract) ? undefined : fingerprintOf(delivery.body);
+    const { envelope } = opened;
+    const print = printOf(delivery, opened);
     if (delivery.acknowledgeInTransaction)
       return delivery.acknowledgeInTransaction(tx, { inOrder: true, print });
     if (!(await this.store!.inbox.record(tx, delivery.subscription.name, envelope.id, print)))
       throw new AlreadyHandledError(envelope.id);
+    this.passes?.('inbox.recorded');
+  }
+
+  /** Acknowledges a batch, whose messages are all acknowledged in the same way. Throws like `acknowledge`. */
+  async acknowledgeAll(tx: Tx, items: readonly BatchItem[]): Promise<void> {
+    const { delivery } = items[0]!;
+    const { batchAcknowledgement: one } = delivery;
+    const isOneStatement = items.every(
+      ({ delivery: { batchAcknowledgement } }) =>
+        batchAcknowledgement?.acknowledgeAll === one?.acknowledgeAll,
+    );
+    if (one && isOneStatement) {
+      const messages = items.map((item) => ({
+        receipt: item.delivery.batchAcknowledgement!.receipt,
+        print: printOf(item.delivery, item.opened),
+      }));
+      return one.acknowledgeAll(tx, messages, { inOrder: true });
+    }
+    if (delivery.acknowledgeInTransaction)
+      return allDone(items.map((item) => this.acknowledge(tx, item.delivery, item.opened)));
+    const messages = items.map((item) => ({
+      id: item.opened.envelope.id,
+      print: printOf(item.delivery, item.opened),
+    }));
+    if (!(await this.store!.inbox.recordAll(tx, delivery.subscription.name, messages)))
+      throw new AlreadyHandledError(`one of ${items.length} messages`);
     this.passes?.('inbox.recorded');
   }
 
@@ -83,6 +108,21 @@ export class Settlement {
     };
     return this.runs.bounded(facts, (run) => this.store!.transaction(work, last, run));
   }
+}
+
+/** None for a contract with encrypted fields: they are encrypted anew at each sending. */
+const printOf = (delivery: Delivery, opened: OpenedMessage): string | undefined =>
+  isEncrypted(opened.handler.contract) ? undefined : fingerprintOf(delivery.body);
+
+/**
+ * Rejects when all have ended, not at the first failure: a statement still under way would run
+ * after the rollback.
+ */
+async function allDone(acknowledged: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(acknowledged)).find(
+    ({ status }) => status === 'rejected',
+  );
+  if (failed) throw (failed as PromiseRejectedResult).reason;
 }
 
 /** True when the acknowledgement refused the handling, rather than the handler failing. */

@@ -47,11 +47,25 @@ export interface Delivery {
     tx: Tx,
     options?: { readonly inOrder: boolean; readonly print?: string },
   ) => Promise<void>;
+  /** Present where a batch can be acknowledged in one statement. */
+  readonly batchAcknowledgement?: BatchAcknowledgement;
   /**
    * Outcomes that the transport carries out by itself. The pipeline does the others with the
    * service's store.
    */
   readonly supports: { readonly retry: boolean; readonly dead: boolean };
+}
+
+/** As `acknowledgeInTransaction`, for several messages in one statement: all of them or none. */
+export interface BatchAcknowledgement {
+  /** Identifies the message. */
+  readonly receipt: unknown;
+  /** The same function for all messages that can be acknowledged together. */
+  readonly acknowledgeAll: (
+    tx: Tx,
+    messages: readonly { readonly receipt: unknown; readonly print?: string }[],
+    options: { readonly inOrder: boolean },
+  ) => Promise<void>;
 }
 
 /**

@@ -110,6 +110,15 @@ export interface Inbox {
    * IdConflictError when another `print` is recorded for the id: it was used for two messages.
    */
   record(tx: Tx, subscription: string, messageId: string, print?: string): Promise<boolean>;
+  /**
+   * Records messages of a batch, in one statement where the store can; false when one of them is
+   * recorded already: the transaction must then be rolled back.
+   */
+  recordAll(
+    tx: Tx,
+    subscription: string,
+    messages: readonly { readonly id: string; readonly print?: string }[],
+  ): Promise<boolean>;
 }
 
 /**
@@ -133,6 +142,11 @@ export interface Lanes {
    * One statement under the lane's lock: a lane that is being released cannot be missed.
    */
   parkIfLaneBlocked(tx: Tx | undefined, message: ParkedMessage): Promise<boolean>;
+  /**
+   * True when one of these messages of a subscription must wait for its lane. Nothing is appended:
+   * `parkIfLaneBlocked` does that, for each by itself.
+   */
+  isAnyBlocked(tx: Tx, messages: readonly ParkedMessage[]): Promise<boolean>;
   /**
    * Lanes of a subscription that are parked now; `parkIfLaneBlocked` need only be called for these
    * (and after `onParked`).

@@ -92,7 +92,7 @@ export {
   type FoundDeadLetter,
   UNNAMED_OPERATOR,
 } from '../ports/dead-letters';
-export type { Deliver, Delivery, Outcome } from '../ports/delivery';
+export type { BatchAcknowledgement, Deliver, Delivery, Outcome } from '../ports/delivery';
 export type { Finding, Hop, Resource } from '../ports/diagnostics';
 export {
   crashAt,

@@ -43,13 +43,10 @@ export class MemoryLanes implements Lanes {
     return this.database.within(tx, (tx) => {
       if (this.table.keepsThis(message)) return true;
       if (this.database.wasHandled(message.subscription, message.headers.id)) return false; // a duplicate: its handling finds out
-      const lane = laneOf(message);
-      if (message.key === undefined) return false;
-      const held = this.deadLetters.holding(lane).length > 0;
-      if (held ? message.passesDeadLetters : !this.table.has(lane)) return false;
+      if (!this.isBlocked(message)) return false;
       this.table.insert(tx, {
         ...copy(message),
-        lane,
+        lane: laneOf(message),
         place: this.table.atEnd(),
         attempt: 1,
         due: 0,
@@ -57,6 +54,12 @@ export class MemoryLanes implements Lanes {
       });
       return true;
     });
+  }
+
+  isAnyBlocked(tx: Tx, messages: readonly ParkedMessage[]): Promise<boolean> {
+    return this.database.within(tx, () =>
+      messages.some((message) => this.table.keepsThis(message) || this.isBlocked(message)),
+    );
   }
 
   parked(subscription: string): Promise<ReadonlySet<string>> {
@@ -99,6 +102,13 @@ export class MemoryLanes implements Lanes {
   /** @see LaneTable.keeps */
   keeps(subscription: string, messageId: string | undefined, print?: string): boolean {
     return this.table.keeps(subscription, messageId, print);
+  }
+
+  private isBlocked(message: ParkedMessage): boolean {
+    if (message.key === undefined) return false;
+    const lane = laneOf(message);
+    if (this.deadLetters.holding(lane).length > 0) return !message.passesDeadLetters;
+    return this.table.has(lane);
   }
 
   unsettled(): readonly string[] {

@@ -42,6 +42,11 @@ export class MemoryStore extends MemoryDatabase implements Store {
       record: async (tx, subscription, messageId, print) =>
         !this.lanes.keeps(subscription, messageId, print) &&
         this.handle(tx, subscription, messageId, print),
+      recordAll: async (tx, subscription, messages) => {
+        for (const { id, print } of messages)
+          if (!(await this.inbox.record(tx, subscription, id, print))) return false;
+        return true;
+      },
     };
   }
 

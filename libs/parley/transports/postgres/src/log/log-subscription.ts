@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import {
+  type BatchAcknowledgement,
   Checkpoints,
   type Deliver,
   deliverFromLog,
@@ -48,12 +49,24 @@ const SETTLE: Statement = {
   name: 'parley_settle_event',
   text: 'select parley.settle_event($1, $2, $3, $4, $5)',
 };
+const SETTLE_ALL: Statement = {
+  name: 'parley_settle_events',
+  text: 'select parley.settle_events($1, $2, $3, $4, $5)',
+};
 const CHECKPOINT_INTERVAL_MS = 200;
 /**
  * Milliseconds until a position is stored that only passed events without a handler here: reading
  * them again is cheap.
  */
 const SKIPPED_CHECKPOINT_INTERVAL_MS = 2_000;
+
+/** The event that an acknowledgement is about. */
+interface Receipt {
+  readonly part: number;
+  readonly epoch: number;
+  readonly key: string;
+  readonly offset: number;
+}
 
 /**
  * One durable subscription in this instance: its held partitions, their lanes, and their progress.
@@ -198,9 +211,8 @@ export class DurableSubscription {
     if (body === undefined) return true;
     if (partition.leaving) return false; // given up while the body was fetched
     const { headers } = event;
-    const settle = this.place.settles ? this.settling(partition, event) : undefined;
     return deliverFromLog('the log', this.place, {
-      subscription: this.subscription, headers, body, attempt: 1, suspect, signal: partition.signal, acknowledgeInTransaction: settle, supports: IN_PLACE,
+      subscription: this.subscription, headers, body, attempt: 1, suspect, signal: partition.signal, ...this.acknowledging(partition, event), supports: IN_PLACE,
     }); // prettier-ignore
   }
 
@@ -214,13 +226,33 @@ export class DurableSubscription {
   }
 
   /** Acknowledges in the transaction; the COMMIT follows without waiting for the reply. */
-  private settling(
+  private acknowledging(
     { part, epoch }: Partition,
     { key, offset }: LoggedEvent,
-  ): Delivery['acknowledgeInTransaction'] {
-    return (tx, order) =>
-      fence(tx, SETTLE, [this.id, part, offset, epoch, order?.inOrder ? laneOf(key) : null]);
+  ): Pick<Delivery, 'acknowledgeInTransaction' | 'batchAcknowledgement'> {
+    if (!this.place.settles) return {};
+    const receipt: Receipt = { part, epoch, key, offset };
+    return {
+      acknowledgeInTransaction: (tx, order) =>
+        fence(tx, SETTLE, [this.id, part, offset, epoch, order?.inOrder ? laneOf(key) : null]),
+      batchAcknowledgement: { receipt, acknowledgeAll: this.acknowledgeAll },
+    };
   }
+
+  private readonly acknowledgeAll: BatchAcknowledgement['acknowledgeAll'] = (
+    tx,
+    messages,
+    { inOrder },
+  ) => {
+    const receipts = messages.map(({ receipt }) => receipt as Receipt);
+    return fence(tx, SETTLE_ALL, [
+      this.id,
+      receipts.map(({ part }) => part),
+      receipts.map(({ offset }) => offset),
+      receipts.map(({ epoch }) => epoch),
+      inOrder ? receipts.map(({ key }) => laneOf(key)) : [],
+    ]);
+  };
 
   /** Never rejects. */
   private async advance(): Promise<void> {

@@ -1,5 +1,6 @@
 import {
   type Backlog,
+  type BatchAcknowledgement,
   type Clock,
   type Deliver,
   type Delivery,
@@ -344,9 +345,23 @@ export class QueueConsumer {
               options?.print ?? null,
             ])
         : undefined,
+      batchAcknowledgement: this.what.settles
+        ? { receipt: message, acknowledgeAll: this.acknowledgeAll }
+        : undefined,
       supports: { retry: this.what.settles, dead: this.what.settles },
     };
   }
+
+  private readonly acknowledgeAll: BatchAcknowledgement['acknowledgeAll'] = (tx, messages) => {
+    const leased = messages.map(({ receipt }) => receipt as Leased);
+    return fence(tx, SETTLE_ALL, [
+      this.leases.queue,
+      leased.map(({ lane }) => lane),
+      leased.map(({ id }) => id),
+      this.leases.token,
+      messages.map(({ print }) => print ?? null),
+    ]);
+  };
 
   /** Settles a message by its outcome. Returns whether the lane's next message may follow. */
   private async honour(
@@ -442,5 +457,9 @@ const SWEEP: Statement = { name: 'parley_sweep', text: 'select parley.sweep()' }
 const SETTLE: Statement = {
   name: 'parley_settle',
   text: 'select parley.settle($1, $2, $3, $4, $5)',
+};
+const SETTLE_ALL: Statement = {
+  name: 'parley_settle_all',
+  text: 'select parley.settle_all($1, $2, $3, $4, $5)',
 };
 const BACKLOG: Statement = { name: 'parley_backlog', text: 'select * from parley.backlog($1)' };

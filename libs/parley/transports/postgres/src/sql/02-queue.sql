@@ -266,6 +266,31 @@ begin
   if not found then perform refuse_repeated(q, m, p); end if;
 end $$;
 
+-- As `settle` of each message of a batch; nothing is acknowledged when one of them cannot be. Rows go into the inbox in one order:
+-- batches with the same messages would otherwise wait for each other.
+create function parley.settle_all(q int, lanes bigint[], ids bigint[], t bigint, prints uuid[]) returns void
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare gone int; noted int; gone_parked int; noted_parked int;
+begin
+  with ours as (select w.* from unnest(lanes, ids, prints) w(lane, id, print)
+      where exists (select from lane x where x.queue = q and x.lane = w.lane and x.token = t and t <> 0)),
+    moved as (delete from message c using ours o where c.queue = q and c.lane = o.lane and c.id = o.id returning c.message_id, o.print),
+    recorded as (insert into inbox (queue, message_id, print) select q, m.message_id, m.print from moved m order by m.message_id on conflict do nothing returning 1)
+  select (select count(*) from moved), (select count(*) from recorded) into gone, noted;
+  if gone < cardinality(ids) then
+    with ours as (select w.* from unnest(lanes, ids, prints) w(lane, id, print)
+        where exists (select from lane x where x.queue = q and x.lane = w.lane and x.token = t and t <> 0)),
+      moved as (delete from parked c using ours o where c.queue = q and c.lane = o.lane and c.id = o.id returning c.message_id, o.print),
+      recorded as (insert into inbox (queue, message_id, print) select q, m.message_id, m.print from moved m order by m.message_id on conflict do nothing returning 1)
+    select (select count(*) from moved), (select count(*) from recorded) into gone_parked, noted_parked;
+    gone := gone + gone_parked;
+    noted := noted + noted_parked;
+  end if;
+  if gone < cardinality(ids) then raise exception 'the lease of one of % lanes is lost', cardinality(ids) using errcode = 'PL001'; end if;
+  if noted < gone then raise exception 'one of % messages was handled before', cardinality(ids) using errcode = 'PL002'; end if;
+end $$;
+
 -- It is in the inbox already: as the same message, or as another one under its id.
 create function parley.refuse_repeated(q int, m uuid, p uuid) returns void
 language plpgsql set search_path = pg_catalog, parley, pg_temp as $$

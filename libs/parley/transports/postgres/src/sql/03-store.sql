@@ -79,6 +79,21 @@ begin
   return false;
 end $$;
 
+-- As `record_message` for each message of a batch, in one order: batches with the same messages would otherwise wait for each other.
+create function parley.record_messages(q int, ms uuid[], ps uuid[]) returns boolean
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare n int;
+begin
+  perform require_queue(q);
+  if exists (select from parked w where w.queue = q and w.message_id = any(ms)) or exists (select from dead d where d.queue = q and d.message_id = any(ms)) then
+    return false;
+  end if;
+  insert into inbox (queue, message_id, print) select q, x.m, x.p from unnest(ms, ps) x(m, p) order by x.m on conflict do nothing;
+  get diagnostics n = row_count;
+  return n = cardinality(ms);
+end $$;
+
 -- The row of a message's lane, locked until the transaction ends. Made when it is missing.
 create function parley.lock_lane(q int, l bigint, k text) returns void
 language plpgsql set search_path = pg_catalog, parley, pg_temp as $$
@@ -135,6 +150,17 @@ begin
   if held and passes then return false; end if;
   insert into parked values (q, l, nextval('message_number'), m, h, b);
   return true;
+end $$;
+
+-- True: one of these messages waits, or must wait, for its lane. The lanes are locked as by `divert`. A lane that only a dead letter
+-- holds counts, too: `divert` knows the messages that pass it.
+create function parley.any_blocked(q int, lanes bigint[], ms uuid[]) returns boolean
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
+begin
+  perform require_queue(q);
+  perform from lane x where x.queue = q and x.lane = any(lanes) and x.parked order by x.lane for update;
+  return found or exists (select from parked p where p.queue = q and p.message_id = any(ms));
 end $$;
 
 create function parley.parked_keys(q int) returns setof text

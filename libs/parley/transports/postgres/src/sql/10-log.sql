@@ -253,6 +253,24 @@ begin
   end if;
 end $$;
 
+-- As `settle_event` of each event of a batch; nothing is acknowledged when one of them cannot be.
+create function parley.settle_events(s smallint, parts smallint[], offs bigint[], epochs bigint[], lanes bigint[]) returns void
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare n int; ours int;
+begin
+  perform require_subscription(s);
+  insert into event_handled select s, x.p, x.o from unnest(parts, offs) x(p, o) order by x.p, x.o on conflict do nothing;
+  get diagnostics n = row_count;
+  select count(*) into ours from unnest(parts, offs, epochs) x(p, o, e)
+    where exists (select from event_position c where c.sub = s and c.part = x.p and c.epoch = x.e and c.pos <= x.o);
+  if ours < cardinality(offs) then raise exception 'the lease of a partition of % events is lost', cardinality(offs) using errcode = 'PY001'; end if;
+  if n < cardinality(offs) then raise exception 'one of % events was handled already', cardinality(offs) using errcode = 'PY002'; end if;
+  if exists (select from event_subscription u join queue q on q.name = u.name join lane x on x.queue = q.id where u.id = s and x.lane = any(lanes) and x.parked) then
+    raise exception 'the lane of one of % events is parked', cardinality(offs) using errcode = 'PY003';
+  end if;
+end $$;
+
 -- Moves positions forward, returns the partitions whose lease is lost. `free` gives them up, too.
 create function parley.advance_events(s smallint, parts smallint[], uptos bigint[], epochs bigint[], free boolean default false) returns setof smallint
 language plpgsql security definer set search_path = pg_catalog, parley, pg_temp

@@ -59,6 +59,15 @@ export class PostgresLanes implements Lanes {
     return row!.diverted;
   }
 
+  async isAnyBlocked(tx: Tx, messages: readonly ParkedMessage[]): Promise<boolean> {
+    const [row] = await this.run<{ blocked: boolean }>(tx, ANY_BLOCKED, [
+      await this.queues.of(messages[0]!.subscription),
+      messages.map(({ key }) => (key === undefined ? null : laneOf(key))),
+      messages.map(({ headers, body }) => messageId(headers, body)),
+    ]);
+    return row!.blocked;
+  }
+
   async parked(subscription: string): Promise<ReadonlySet<string>> {
     const rows = await this.database.call<{ key: string }>(PARKED, [
       await this.queues.of(subscription),
@@ -144,6 +153,10 @@ const PARK: Statement = {
 const DIVERT: Statement = {
   name: 'parley_divert',
   text: 'select parley.divert($1, $2, $3, $4, $5, $6) diverted',
+};
+const ANY_BLOCKED: Statement = {
+  name: 'parley_any_blocked',
+  text: 'select parley.any_blocked($1, $2, $3) blocked',
 };
 const PARKED: Statement = {
   name: 'parley_parked_keys',
