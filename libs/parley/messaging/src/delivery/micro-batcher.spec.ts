@@ -1,7 +1,7 @@
 import { Controller, type Type } from '@nestjs/common';
 import { broadcast, command, event } from '@parley/contract';
 import type { MemoryTx } from '@parley/memory';
-import { Harness, type TestService } from '@parley/testing';
+import { Harness, type TestService, VirtualClock } from '@parley/testing';
 import { z } from 'zod';
 import { MicroBatcher, type BatchSlot } from './micro-batcher';
 import type { BatchContext } from '../message/handler-context';
@@ -219,7 +219,7 @@ describe('batches', () => {
       handled.push([...members]),
       new Promise<boolean>((resolve) => finish.push(resolve))
     );
-    const gatherings = new MicroBatcher<number>(together);
+    const gatherings = new MicroBatcher<number>(together, new VirtualClock());
     const join = (...members: number[]) =>
       Promise.all(members.map((member) => gatherings.add('it', 3, member)));
     const companies: BatchSlot[][] = [];
@@ -251,6 +251,7 @@ describe('batches', () => {
     const handled: number[][] = [];
     const gatherings = new MicroBatcher<number>(
       async (members) => (handled.push([...members]), true),
+      new VirtualClock(),
     );
     const first = await gatherings.add('it', 9, 1);
     const others = Promise.all([2, 3, 4].map((member) => gatherings.add('it', 9, member)));
@@ -259,5 +260,31 @@ describe('batches', () => {
     if (first.alone) first.over();
     expect((await others).map(({ alone }) => alone)).toEqual([false, false, false]);
     expect(handled).toEqual([[2, 3, 4]]);
+  });
+
+  it('wait for a handler that hangs for 100 ms, and no longer', async () => {
+    const handled: number[][] = [];
+    const clock = new VirtualClock();
+    const hangs = (members: readonly number[]) => (
+      handled.push([...members]),
+      new Promise<boolean>(() => undefined)
+    );
+    const gatherings = new MicroBatcher<number>(hangs, clock);
+    for (const member of [1, 2]) void gatherings.add('it', 9, member);
+    await turn();
+    for (const member of [3, 4]) void gatherings.add('it', 9, member);
+    await clock.advance(99);
+    await turn();
+    expect(handled).toEqual([[1, 2]]);
+    await clock.advance(1);
+    await turn();
+    expect(handled).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
+    for (const member of [5, 6]) void gatherings.add('it', 9, member);
+    await clock.advance(100);
+    await turn();
+    expect(handled).toHaveLength(3);
   });
 });

@@ -1,4 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Clock } from '../clock';
+
+/** Milliseconds that messages wait for a batch under way; after that they do not wait with it. */
+const PATIENCE_MS = 100;
 
 /** The result of offering a delivery to a batch. */
 export type BatchSlot =
@@ -11,11 +15,14 @@ interface Gathering<Member> {
   readonly waiting: { readonly member: Member; readonly resolve: (company: BatchSlot) => void }[];
   running: number;
   scheduled: boolean;
+  /** Set while messages wait for a batch under way. */
+  cancelWait?: () => void;
 }
 
 /**
  * Collects deliveries that are in flight at the same time. A batch is flushed at the end of the
- * event-loop turn of its first message; messages that arrive while it is handled form the next one.
+ * event-loop turn of its first message; messages that arrive while it is handled form the next one,
+ * which begins at the latest 100 ms later: a handler that hangs holds up its own batch alone.
  * Two messages of one key are never in one batch, because those of a lane are delivered one after
  * the other.
  */
@@ -27,6 +34,7 @@ export class MicroBatcher<Member> {
   constructor(
     /** Handles all members or, when it resolves false, none. Never rejects. */
     private readonly together: (members: readonly Member[]) => Promise<boolean>,
+    private readonly clock: Pick<Clock, 'after'>,
   ) {}
 
   /** Offers a member to the batch of that name. `most`: members of one batch. */
@@ -41,7 +49,17 @@ export class MicroBatcher<Member> {
 
   private goSoon(gathering: Gathering<Member>, most: number): void {
     if (gathering.scheduled || gathering.waiting.length === 0) return;
-    if (gathering.running > 0 && gathering.waiting.length < most) return;
+    if (gathering.running > 0 && gathering.waiting.length < most) {
+      gathering.cancelWait ??= this.clock.after(PATIENCE_MS, () => this.schedule(gathering, most));
+      return;
+    }
+    this.schedule(gathering, most);
+  }
+
+  private schedule(gathering: Gathering<Member>, most: number): void {
+    gathering.cancelWait?.();
+    gathering.cancelWait = undefined;
+    if (gathering.scheduled) return;
     gathering.scheduled = true;
     setImmediate(() => this.outside(() => this.go(gathering, most)));
   }

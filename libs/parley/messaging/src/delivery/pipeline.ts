@@ -63,7 +63,7 @@ export class Pipeline {
   private readonly failed: FailedMessageStore;
   private readonly gaps: GapDetector;
   private readonly solitude: Solitude;
-  private readonly batches = new MicroBatcher<BatchItem>((items) => this.handleBatch(items));
+  private readonly batches: MicroBatcher<BatchItem>;
 
   constructor(
     transactions: Transactions,
@@ -89,6 +89,7 @@ export class Pipeline {
     );
     this.failed = new FailedMessageStore(store, this.settlement, this.lanes, process);
     this.solitude = new Solitude(process.clock);
+    this.batches = new MicroBatcher((items) => this.handleBatch(items), process.clock);
   }
 
   /** @see Deliver */
