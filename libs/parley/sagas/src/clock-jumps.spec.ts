@@ -20,17 +20,19 @@ describe.each([
     const nextDue = () => tx((t) => store.nextDue(t, KNOWN));
     const entry = { at: '2026-01-01T00:00:00.000Z', trigger: 'trips.trip-requested', said: [] };
     await tx((t) =>
-      store.start(t, {
-        name: 'trip',
-        key: 'trip-1',
-        state: {},
-        stage: 'flying',
-        done: false,
-        correlationId: 'correlation',
-        traceparent: 'trace',
-        arm: [{ name: 'overdue', after: AFTER_MS, times: 0 }],
-        entry,
-      }),
+      store.start(t, [
+        {
+          name: 'trip',
+          key: 'trip-1',
+          state: {},
+          stage: 'flying',
+          done: false,
+          correlationId: 'correlation',
+          traceparent: 'trace',
+          arm: [{ name: 'overdue', after: AFTER_MS, times: 0 }],
+          entry,
+        },
+      ]),
     );
     clock.jump(by);
     await clock.advance(AFTER_MS - 1);

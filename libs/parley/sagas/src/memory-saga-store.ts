@@ -48,7 +48,25 @@ export class MemorySagaStore implements SagaStore {
 
   constructor(private readonly clock: Pick<Clock, 'now' | 'elapsed'>) {}
 
-  async start(tx: Tx, { arm, entry, state, done, ...saga }: SagaStart): Promise<boolean> {
+  async start(tx: Tx, sagas: readonly SagaStart[]): Promise<ReadonlySet<string>> {
+    const added = sagas.filter((saga) => this.add(tx, saga));
+    return new Set(added.map(({ key }) => key));
+  }
+
+  async load(
+    _tx: Tx,
+    name: string,
+    keys: readonly string[],
+  ): Promise<ReadonlyMap<string, StoredSaga>> {
+    const rows = keys.flatMap((key) => this.sagas.get(idOf(name, key)) ?? []);
+    return new Map(rows.map((row) => [row.key, storedSaga(row)]));
+  }
+
+  async save(tx: Tx, changes: readonly SagaChange[]): Promise<void> {
+    for (const change of changes) this.change(tx, change);
+  }
+
+  private add(tx: Tx, { arm, entry, state, done, ...saga }: SagaStart): boolean {
     const id = idOf(saga.name, saga.key);
     if (this.sagas.has(id)) return false;
     const at = new Date(this.now());
@@ -65,12 +83,7 @@ export class MemorySagaStore implements SagaStore {
     return true;
   }
 
-  async load(_tx: Tx, name: string, key: string): Promise<StoredSaga | undefined> {
-    const row = this.sagas.get(idOf(name, key));
-    return row && storedSaga(row);
-  }
-
-  async save(tx: Tx, change: SagaChange): Promise<void> {
+  private change(tx: Tx, change: SagaChange): void {
     const { name, key, version, stage, done, entry } = change;
     const row = this.sagas.get(idOf(name, key));
     if (row?.version !== version) throw new SagaConflictError(name, key, version);

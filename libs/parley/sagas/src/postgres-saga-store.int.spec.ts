@@ -53,32 +53,34 @@ describe('the lock of a saga in PostgreSQL', () => {
     };
     const arm = [{ name: 'overdue', after: -1_000, times: 0 }];
     await database.transaction((tx) =>
-      store.start(tx, {
-        ...saga,
-        arm,
-        entry: { at: '2026-01-01T00:00:00.000Z', trigger: 'start', said: [] },
-      }),
+      store.start(tx, [
+        {
+          ...saga,
+          arm,
+          entry: { at: '2026-01-01T00:00:00.000Z', trigger: 'start', said: [] },
+        },
+      ]),
     );
   });
   afterAll(() => drop(database));
 
   it('S10 is waited for a while only; what fails then may be tried again', async () => {
     await database.transaction(async (holder) => {
-      await store.load(holder, 'trip', 'locked');
+      await store.load(holder, 'trip', ['locked']);
       const waiting = database.transaction(async (tx) => {
         await tx.query(`set local lock_timeout = '50ms'`);
-        await store.load(tx, 'trip', 'locked');
+        await store.load(tx, 'trip', ['locked']);
       });
       await expect(waiting).rejects.toThrow('lock timeout');
     });
     await expect(
-      database.transaction((tx) => store.load(tx, 'trip', 'locked')),
+      database.transaction((tx) => store.load(tx, 'trip', ['locked'])),
     ).resolves.toBeDefined();
   });
 
   it('bounds the waiting by itself', async () => {
     await database.transaction(async (tx) => {
-      await store.load(tx, 'trip', 'locked');
+      await store.load(tx, 'trip', ['locked']);
       expect(await tx.query('show lock_timeout')).toEqual([{ lock_timeout: '5s' }]);
     });
   });
@@ -86,7 +88,7 @@ describe('the lock of a saga in PostgreSQL', () => {
   it('makes a timeout wait for its saga: another instance passes it over', async () => {
     const known = [{ saga: 'trip', name: 'overdue' }];
     await database.transaction(async (holder) => {
-      await store.load(holder, 'trip', 'locked');
+      await store.load(holder, 'trip', ['locked']);
       expect(await database.transaction((tx) => store.claim(tx, known))).toBeUndefined();
     });
     expect(await database.transaction((tx) => store.claim(tx, known))).toBeDefined();

@@ -23,90 +23,109 @@ const COLUMNS = `s.name, s.key, s.state, s.stage, s.ended_at is not null as done
   s.traceparent, s.started_at as "startedAt", s.changed_at as "changedAt"`;
 
 /**
- * Arms and disarms as parts of the statement that stores the saga: one round trip a step. `after`
- * etc. are its last parameters.
+ * Arms timeouts as a part of the statement that stores the sagas: one round trip a step. The keys,
+ * names, `after` and `times` of the timeouts are its last parameters.
  */
-const armed = (schema: string, first: number, from = '') => `
+const armed = (schema: string, first: number, where = '') => `
   insert into ${schema}saga_timeout (saga, key, name, due, times)
-  select $1, $2, t.name, clock_timestamp() + t.after * interval '1 millisecond', t.times
-    from unnest($${first}::text[], $${first + 1}::float8[], $${first + 2}::int[]) as t (name, after, times) ${from}
+  select $1, t.key, t.name, clock_timestamp() + t.after * interval '1 millisecond', t.times
+    from unnest($${first}::text[], $${first + 1}::text[], $${first + 2}::float8[], $${first + 3}::int[]) as t (key, name, after, times) ${where}
   on conflict (saga, key, name) do update set due = excluded.due, times = excluded.times, failures = 0, error = null`;
 
-const armedValues = (arm: readonly ArmedTimeout[]) => [
-  arm.map(({ name }) => name),
-  arm.map(({ after }) => after),
-  arm.map(({ times }) => times),
-];
+function armedValues(
+  sagas: readonly { readonly key: string; readonly arm: readonly ArmedTimeout[] }[],
+): unknown[] {
+  const timeouts = sagas.flatMap(({ key, arm }) => arm.map((timeout) => ({ key, ...timeout })));
+  return [
+    timeouts.map(({ key }) => key),
+    timeouts.map(({ name }) => name),
+    timeouts.map(({ after }) => after),
+    timeouts.map(({ times }) => times),
+  ];
+}
 
 /**
  * Sagas in PostgreSQL. The saga's row is locked before any of its timeouts is touched, by messages
  * and timeouts alike: they cannot deadlock. Times are the database's.
  */
 export class PostgresSagaStore implements SagaStore {
-  async start(tx: Tx, saga: SagaStart): Promise<boolean> {
+  async start(tx: Tx, sagas: readonly SagaStart[]): Promise<ReadonlySet<string>> {
     const { schema, query } = open(tx);
-    const rows = await query(
+    const rows = await query<{ readonly key: string }>(
       'start',
       `with started as (
          insert into ${schema}saga (name, key, state, stage, ended_at, correlation_id, traceparent, history)
-         values ($1, $2, $3, $4, case when $5 then statement_timestamp() end, $6, $7, jsonb_build_array($8::jsonb))
+         select $1, g.key, g.state, g.stage, case when g.done then statement_timestamp() end, g.correlation_id, g.traceparent, jsonb_build_array(g.entry)
+           from unnest($2::text[], $3::json[], $4::text[], $5::boolean[], $6::text[], $7::text[], $8::jsonb[])
+             as g (key, state, stage, done, correlation_id, traceparent, entry) order by g.key
          on conflict do nothing returning key
-       ), armed as (${armed(schema, 9, 'where exists (select from started)')})
+       ), armed as (${armed(schema, 9, 'where t.key in (select key from started)')})
        select key from started`,
       [
-        saga.name,
-        saga.key,
-        JSON.stringify(saga.state),
-        saga.stage,
-        saga.done,
-        saga.correlationId,
-        saga.traceparent,
-        JSON.stringify(saga.entry),
-        ...armedValues(saga.arm),
+        sagas[0]!.name,
+        sagas.map(({ key }) => key),
+        sagas.map(({ state }) => JSON.stringify(state)),
+        sagas.map(({ stage }) => stage ?? null),
+        sagas.map(({ done }) => done),
+        sagas.map(({ correlationId }) => correlationId),
+        sagas.map(({ traceparent }) => traceparent),
+        sagas.map(({ entry }) => JSON.stringify(entry)),
+        ...armedValues(sagas),
       ],
     );
-    return rows.length > 0;
+    return new Set(rows.map(({ key }) => key));
   }
 
-  async load(tx: Tx, name: string, key: string): Promise<StoredSaga | undefined> {
+  async load(
+    tx: Tx,
+    name: string,
+    keys: readonly string[],
+  ): Promise<ReadonlyMap<string, StoredSaga>> {
     const { schema, query } = open(tx);
-    const [row] = await query(
+    const rows = await query(
       'load',
       `with patience as materialized (
          select set_config('lock_timeout', case current_setting('lock_timeout') when '0' then '5s' else current_setting('lock_timeout') end, true)
        )
-       select ${COLUMNS} from patience, ${schema}saga s where s.name = $1 and s.key = $2 for update of s`,
-      [name, key],
+       select ${COLUMNS} from patience, ${schema}saga s where s.name = $1 and s.key = any ($2::text[]) order by s.key for update of s`,
+      [name, keys],
     );
-    return row && storedSaga(row);
+    return new Map(rows.map((row) => [row.key, storedSaga(row)]));
   }
 
-  async save(tx: Tx, change: SagaChange): Promise<void> {
+  async save(tx: Tx, changes: readonly SagaChange[]): Promise<void> {
     const { schema, query } = open(tx);
-    const rows = await query(
+    const disarmed = changes.flatMap(({ key, disarm }) => disarm.map((name) => ({ key, name })));
+    const rows = await query<{ readonly key: string }>(
       'save',
-      `with disarmed as (
-         delete from ${schema}saga_timeout where saga = $1 and key = $2 and ($5 or name = any ($8))
-       ), armed as (${armed(schema, 9)}), saved as (
-         update ${schema}saga set state = $3, stage = $4, version = version + 1, changed_at = statement_timestamp(),
-                ended_at = case when $5 then statement_timestamp() end,
-                history = case when jsonb_array_length(history) < ${HISTORY_LIMIT} then history else history - 1 end || $7::jsonb
-          where name = $1 and key = $2 and version = $6 returning key
+      `with changed as materialized (
+         select * from unnest($2::text[], $3::json[], $4::text[], $5::boolean[], $6::int[], $7::jsonb[]) as c (key, state, stage, done, version, entry)
+       ), disarmed as (
+         delete from ${schema}saga_timeout t using changed c
+          where t.saga = $1 and t.key = c.key and (c.done or (t.key, t.name) in (select * from unnest($8::text[], $9::text[])))
+       ), armed as (${armed(schema, 10)}), saved as (
+         update ${schema}saga s set state = c.state, stage = c.stage, version = s.version + 1, changed_at = statement_timestamp(),
+                ended_at = case when c.done then statement_timestamp() end,
+                history = case when jsonb_array_length(s.history) < ${HISTORY_LIMIT} then s.history else s.history - 1 end || c.entry
+           from changed c where s.name = $1 and s.key = c.key and s.version = c.version returning s.key
        )
        select key from saved`,
       [
-        change.name,
-        change.key,
-        JSON.stringify(change.state),
-        change.stage,
-        change.done,
-        change.version,
-        JSON.stringify(change.entry),
-        change.disarm,
-        ...armedValues(change.done ? [] : change.arm),
+        changes[0]!.name,
+        changes.map(({ key }) => key),
+        changes.map(({ state }) => JSON.stringify(state)),
+        changes.map(({ stage }) => stage ?? null),
+        changes.map(({ done }) => done),
+        changes.map(({ version }) => version),
+        changes.map(({ entry }) => JSON.stringify(entry)),
+        disarmed.map(({ key }) => key),
+        disarmed.map(({ name }) => name),
+        ...armedValues(changes.filter(({ done }) => !done)),
       ],
     );
-    if (rows.length === 0) throw new SagaConflictError(change.name, change.key, change.version);
+    const saved = new Set(rows.map(({ key }) => key));
+    const lost = changes.find(({ key }) => !saved.has(key));
+    if (lost) throw new SagaConflictError(lost.name, lost.key, lost.version);
   }
 
   async claim(

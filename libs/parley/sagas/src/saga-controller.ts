@@ -1,8 +1,11 @@
 import { Controller, Inject, type Type } from '@nestjs/common';
-import { Handles, Subscription, type HandlerContext } from '@parley/messaging';
-import type { Contract } from '@parley/contract';
+import { type BatchContext, Handles, Subscription } from '@parley/messaging';
+import type { Command, Event } from '@parley/contract';
 import type { Definition } from './definition';
 import { SagaRunner } from './saga-runner';
+
+/** Steps that are taken in one transaction, when so many messages of a contract have arrived. */
+const STEPS_AT_ONCE = 50;
 
 /**
  * The controller of a saga: Nest scans nothing else for handlers. Its subscription is the saga's
@@ -20,16 +23,17 @@ export function controllerOf(saga: Definition): Type {
   return SagaController;
 }
 
-function handle(prototype: object, saga: Definition, contract: Contract): void {
+function handle(prototype: object, saga: Definition, contract: Command | Event): void {
   const value = function (
     this: { turns: SagaRunner },
-    message: object,
-    { tx, envelope }: HandlerContext,
+    messages: readonly object[],
+    { tx, envelopes }: BatchContext,
   ): Promise<void> {
-    return this.turns.onMessage(tx, saga, contract, message, envelope);
+    const arrived = messages.map((message, i) => ({ message, envelope: envelopes[i]! }));
+    return this.turns.onMessages(tx, saga, contract, arrived);
   };
   Object.defineProperty(prototype, contract.name, { value, configurable: true, writable: true });
-  Handles(contract)(
+  Handles(contract, { batch: STEPS_AT_ONCE })(
     prototype,
     contract.name,
     Object.getOwnPropertyDescriptor(prototype, contract.name) as never,

@@ -24,7 +24,7 @@ import type { Definition } from './definition';
 import { SagaDispatcher } from './saga-dispatcher';
 import { broadcast, end, execute, next, send } from './step';
 import { Timeouts } from './timeouts';
-import { SagaRunner } from './saga-runner';
+import { type SagaMessage, SagaRunner } from './saga-runner';
 
 function system({
   sagas = [trip],
@@ -80,17 +80,19 @@ function system({
     ...(counts && { suspects: database.suspects }),
     bounded: (facts, work) => runs.bounded(facts, work),
   });
+  const deliverAll = (contract: Contract, messages: readonly SagaMessage[]) =>
+    transactions.run((tx) => turns.onMessages(tx, sagas[0]!, contract, messages));
   const deliver = (contract: Contract, message: object, id: string = randomUUID()) =>
-    transactions.run((tx) => turns.onMessage(tx, sagas[0]!, contract, message, envelope(id)));
+    deliverAll(contract, [{ message, envelope: envelope(id) }]);
   const find = (key: string, name = 'trip') => transactions.run((tx) => store.find(tx, name, key));
   const { suspects } = database;
-  return { clock, sent, log, broken, hanging, runs, timeouts, store, suspects, deliver, find };
+  return { clock, sent, log, broken, hanging, runs, timeouts, store, suspects, deliver, deliverAll, find }; // prettier-ignore
 }
 
-const envelope = (id: string) =>
+const envelope = (id: string, correlationid = 'the journey') =>
   ({
     id,
-    correlationid: 'the journey',
+    correlationid,
     traceparent: '00-11112222333344445555666677778888-1111222233334444-01',
   }) as Envelope;
 const tripId = 'trip-1';
@@ -258,6 +260,52 @@ async function endingIn(timeouts: Timeouts, suspects: MemoryStore['suspects']): 
   suspects.end = async () => void (suspects.end = end);
   await timeouts.takeDue();
 }
+
+describe('messages that arrived together', () => {
+  const one = (message: object, conversation?: string): SagaMessage => ({
+    message,
+    envelope: envelope(randomUUID(), conversation),
+  });
+
+  it('move each saga on, in the conversation of its own message', async () => {
+    const { deliverAll, sent, find } = system();
+    await deliverAll(TripRequested, [
+      one({ tripId: 'a', city: 'Rome' }, 'to Rome'),
+      one({ tripId: 'b', city: 'Oslo' }, 'to Oslo'),
+    ]);
+    await deliverAll(FlightBooked, [
+      one({ tripId: 'b', seat: '1B' }, 'to Oslo'),
+      one({ tripId: 'nobody', seat: '1C' }),
+      one({ tripId: 'a', seat: '1A' }, 'to Rome'),
+    ]);
+    expect(sent.map(({ what, message, correlationId }) => [what, message, correlationId])).toEqual([
+      [BookFlight.name, { tripId: 'a', city: 'Rome' }, 'to Rome'],
+      [BookFlight.name, { tripId: 'b', city: 'Oslo' }, 'to Oslo'],
+      ['hotels.book-hotel', { tripId: 'b' }, 'to Oslo'],
+      ['hotels.book-hotel', { tripId: 'a' }, 'to Rome'],
+    ]);
+    expect(await find('a')).toMatchObject({ correlationId: 'to Rome', state: { seat: '1A' } });
+    expect(await find('b')).toMatchObject({ correlationId: 'to Oslo', state: { seat: '1B' } });
+  });
+
+  it('of one saga follow each other: the second sees the effect of the first', async () => {
+    const { deliverAll, deliver, sent, find } = system();
+    await deliverAll(TripRequested, [one({ tripId, city: 'Rome' }), one({ tripId, city: 'Lima' })]);
+    await deliverAll(FlightBooked, [one({ tripId, seat: '4A' }), one({ tripId, seat: '5B' })]);
+    expect(await find(tripId)).toMatchObject({ version: 2, state: { city: 'Rome', seat: '4A' } });
+    expect(names(sent)).toEqual([BookFlight.name, 'hotels.book-hotel']);
+    await deliver(HotelBooked, { tripId });
+    expect(await find(tripId)).toMatchObject({ done: true });
+  });
+
+  it('change nothing at all when one of them cannot be said', async () => {
+    const { deliverAll, broken, find } = system();
+    broken.by = new Error('no route');
+    const both = ['a', 'b'].map((tripId) => one({ tripId, city: 'Rome' }));
+    await expect(deliverAll(TripRequested, both)).rejects.toThrow('no route');
+    expect([await find('a'), await find('b')]).toEqual([undefined, undefined]);
+  });
+});
 
 describe('a timeout', () => {
   it('takes its step when it is due, in the conversation of the saga, and not before', async () => {

@@ -1,4 +1,9 @@
-import { type Envelope, inConversation, UnrecoverableError } from '@parley/messaging';
+import {
+  type Conversation,
+  type Envelope,
+  inConversation,
+  UnrecoverableError,
+} from '@parley/messaging';
 import type { Clock, FailpointHook, TransportContext, Tx } from '@parley/messaging/transport';
 import type { Contract } from '@parley/contract';
 import { idsFor } from './ids';
@@ -7,6 +12,30 @@ import type { Definition, Transition, StepResult } from './definition';
 import type { DueTimeout, HistoryEntry, SagaStore, StoredSaga } from './saga-store';
 import type { SagaDispatcher } from './saga-dispatcher';
 import { nameOf } from './step';
+
+/** A message for a saga. */
+export interface SagaMessage {
+  readonly message: object;
+  readonly envelope: Envelope;
+}
+
+/** A message with the key of its saga. */
+interface Arrived extends SagaMessage {
+  readonly key: string;
+}
+
+/** The effect of a message on its saga, which is not stored when the message starts it. */
+interface SagaStep extends Pick<Arrived, 'key' | 'envelope'> {
+  readonly turn: Transition;
+  readonly stored: StoredSaga | undefined;
+  readonly entry: HistoryEntry;
+}
+
+/** The effect on a saga that is stored, of a message or of a timeout that ran out. */
+interface Change extends Pick<SagaStep, 'turn' | 'entry'> {
+  readonly stored: StoredSaga;
+  readonly ranOut?: { readonly name: string; readonly times: number };
+}
 
 /** Takes a saga's steps: state, timeouts and messages are stored by the one transaction given. */
 export class SagaRunner {
@@ -18,35 +47,63 @@ export class SagaRunner {
     private readonly passes?: FailpointHook,
   ) {}
 
-  /** A message arrived, for a saga that is there or that it starts. */
-  async onMessage(
+  /**
+   * Messages of one contract arrived, for sagas that are there or that they start. Of two messages
+   * for one saga the second sees the effect of the first.
+   */
+  async onMessages(
     tx: Tx,
     saga: Definition,
     contract: Contract,
-    message: object,
-    envelope: Envelope,
+    messages: readonly SagaMessage[],
   ): Promise<void> {
-    const key = checked(() => saga.keyOf(message));
-    const info = { at: this.now(), id: idsFor(saga.name, key, envelope.id) };
+    const arrived = messages.map(({ message, envelope }) => ({
+      message,
+      envelope,
+      key: checked(() => saga.keyOf(message)),
+    }));
+    for (const round of roundsOf(arrived)) await this.takeRound(tx, saga, contract, round);
+  }
+
+  /** Each message is for a saga of its own: loaded, stored and sent in one statement each. */
+  private async takeRound(
+    tx: Tx,
+    saga: Definition,
+    contract: Contract,
+    arrived: readonly Arrived[],
+  ): Promise<void> {
     // A start needs no lock: of two that insert the same key one waits, then finds that it is a
     // duplicate.
     const starts = saga
       .triggers()
       .some((trigger) => trigger.starts && trigger.contract.name === contract.name);
-    const stored = starts ? undefined : await this.store.load(tx, saga.name, key);
-    const turn = checked(() => saga.take(stored, contract, message, info));
-    if (turn.ignored) return this.ignore(saga, key, contract.name, turn.ignored);
-    if (!turn.changed) return;
-    const entry = entryOf(turn, stored, {
-      at: info.at,
-      trigger: contract.name,
-      messageId: envelope.id,
-    });
-    if (stored) await this.save(tx, saga, stored, turn, entry);
-    else if (!(await this.begin(tx, saga, turn, entry, envelope)))
-      return this.ignore(saga, key, contract.name, 'duplicate');
+    const stored = starts
+      ? NONE
+      : await this.store.load(tx, saga.name, arrived.map(({ key }) => key)); // prettier-ignore
+    const steps = arrived.flatMap((one) => this.step(saga, contract, one, stored.get(one.key)));
+    if (steps.length === 0) return;
+    const begun = starts ? await this.begin(tx, saga, steps) : undefined;
+    if (!starts) await this.save(tx, saga, steps.map(changeOf));
     this.passes?.('saga.saved');
-    await this.dispatcher.send(turn.out);
+    for (const { turn, envelope, key } of steps) {
+      if (begun?.has(key) === false) this.ignore(saga, key, contract.name, 'duplicate');
+      else await inConversation(hopOf(envelope), () => this.dispatcher.send(turn.out));
+    }
+  }
+
+  /** The step that a message takes, if it changes anything. */
+  private step(
+    saga: Definition,
+    contract: Contract,
+    { key, message, envelope }: Arrived,
+    stored: StoredSaga | undefined,
+  ): SagaStep[] {
+    const info = { at: this.now(), id: idsFor(saga.name, key, envelope.id) };
+    const turn = checked(() => saga.take(stored, contract, message, info));
+    if (turn.ignored) this.ignore(saga, key, contract.name, turn.ignored);
+    if (turn.ignored || !turn.changed) return [];
+    const cause = { at: info.at, trigger: contract.name, messageId: envelope.id };
+    return [{ turn, key, envelope, stored, entry: entryOf(turn, stored, cause) }];
   }
 
   /** A timeout that was claimed in `tx` ran out. */
@@ -64,14 +121,8 @@ export class SagaRunner {
     };
     const turn = saga.takeTimeout(stored, timeout.name, info);
     if (turn.ignored) return this.ignore(saga, stored.key, timeout.name, turn.ignored);
-    await this.save(
-      tx,
-      saga,
-      stored,
-      turn,
-      entryOf(turn, stored, { at: info.at, trigger: timeout.name }),
-      { name: timeout.name, times },
-    );
+    const entry = entryOf(turn, stored, { at: info.at, trigger: timeout.name });
+    await this.save(tx, saga, [{ turn, stored, entry, ranOut: { name: timeout.name, times } }]);
     this.passes?.('saga.saved');
     await inConversation(
       { correlationId: stored.correlationId, traceparent: stored.traceparent },
@@ -82,51 +133,43 @@ export class SagaRunner {
   private begin(
     tx: Tx,
     saga: Definition,
-    turn: Transition,
-    entry: HistoryEntry,
-    envelope: Envelope,
-  ): Promise<boolean> {
-    const { key, done } = turn;
-    const arm = turn.arm.map(({ name, after }) => ({ name, after, times: 0 }));
-    const { correlationid: correlationId, traceparent } = envelope;
-    return this.store.start(tx, {
-      name: saga.name,
-      key,
-      state: saga.stored(turn.state),
-      stage: stageOf(turn.state),
-      done,
-      correlationId,
-      traceparent,
-      arm,
-      entry,
-    });
+    steps: readonly SagaStep[],
+  ): Promise<ReadonlySet<string>> {
+    return this.store.start(
+      tx,
+      steps.map(({ turn, envelope, entry }) => ({
+        name: saga.name,
+        key: turn.key,
+        state: saga.stored(turn.state),
+        stage: stageOf(turn.state),
+        done: turn.done,
+        correlationId: envelope.correlationid,
+        traceparent: envelope.traceparent,
+        arm: turn.arm.map(({ name, after }) => ({ name, after, times: 0 })),
+        entry,
+      })),
+    );
   }
 
-  private save(
-    tx: Tx,
-    saga: Definition,
-    { name, key, version }: StoredSaga,
-    turn: Transition,
-    entry: HistoryEntry,
-    ranOut?: { name: string; times: number },
-  ): Promise<void> {
-    const { done, disarm } = turn;
-    const arm = turn.arm.map((timeout) => ({
-      name: timeout.name,
-      after: timeout.after,
-      times: timeout.name === ranOut?.name ? ranOut.times : 0,
-    }));
-    return this.store.save(tx, {
-      name,
-      key,
-      version,
-      state: saga.stored(turn.state),
-      stage: stageOf(turn.state),
-      done,
-      arm,
-      disarm,
-      entry,
-    });
+  private save(tx: Tx, saga: Definition, changes: readonly Change[]): Promise<void> {
+    return this.store.save(
+      tx,
+      changes.map(({ turn, stored: { name, key, version }, entry, ranOut }) => ({
+        name,
+        key,
+        version,
+        state: saga.stored(turn.state),
+        stage: stageOf(turn.state),
+        done: turn.done,
+        arm: turn.arm.map((timeout) => ({
+          name: timeout.name,
+          after: timeout.after,
+          times: timeout.name === ranOut?.name ? ranOut.times : 0,
+        })),
+        disarm: turn.disarm,
+        entry,
+      })),
+    );
   }
 
   private ignore(
@@ -168,4 +211,29 @@ const entryOf = (
   from: before?.stage,
   to: stageOf(turn.state),
   said: turn.out.map(nameOf),
+});
+
+/** Rounds in which each saga has one message; those of one saga follow each other. */
+function roundsOf(arrived: readonly Arrived[]): readonly (readonly Arrived[])[] {
+  const rounds: Arrived[][] = [];
+  const taken = new Map<string, number>();
+  for (const one of arrived) {
+    const round = taken.get(one.key) ?? 0;
+    taken.set(one.key, round + 1);
+    (rounds[round] ??= []).push(one);
+  }
+  return rounds;
+}
+
+const NONE: ReadonlyMap<string, StoredSaga> = new Map();
+
+const changeOf = ({ turn, stored, entry }: SagaStep): Change => ({ turn, stored: stored!, entry });
+
+/** What a step sends follows from its own message, not from the others of the batch. */
+const hopOf = (envelope: Envelope): Conversation => ({
+  correlationId: envelope.correlationid,
+  traceparent: envelope.traceparent,
+  messageId: envelope.id,
+  contract: envelope.type,
+  priority: envelope.priority,
 });

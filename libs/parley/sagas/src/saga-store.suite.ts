@@ -52,8 +52,11 @@ export function describeSagaStore(
       arm,
       entry: ENTRY,
     });
+    const startOne = async (t: Tx, saga: SagaStart) => (await store.start(t, [saga])).has(saga.key);
+    const loadOne = async (t: Tx, key: string) => (await store.load(t, 'trip', [key])).get(key);
+    const saveOne = (t: Tx, change: SagaChange) => store.save(t, [change]);
     const start = async (saga = started()) => {
-      await tx((t) => store.start(t, saga));
+      await tx((t) => startOne(t, saga));
       return saga;
     };
     const changed = (
@@ -79,7 +82,7 @@ export function describeSagaStore(
       ...change,
     });
     const find = (key: string) => tx((t) => store.find(t, 'trip', key));
-    const load = (key: string) => tx((t) => store.load(t, 'trip', key));
+    const load = (key: string) => tx((t) => loadOne(t, key));
     const claim = () => tx((t) => store.claim(t, KNOWN));
     const due = (name = 'overdue', times = 0) => ({ name, after: -1_000, times });
     const later = (name = 'overdue') => ({ name, after: 3_600_000, times: 0 });
@@ -92,7 +95,7 @@ export function describeSagaStore(
       it('of one key makes one saga, however many start it at the same time', async () => {
         const saga = started([later()]);
         const made = await Promise.all(
-          Array.from({ length: 8 }, () => tx((t) => store.start(t, saga))),
+          Array.from({ length: 8 }, () => tx((t) => startOne(t, saga))),
         );
         expect(made.filter(Boolean)).toHaveLength(1);
         expect(await find(saga.key)).toMatchObject({
@@ -113,7 +116,7 @@ export function describeSagaStore(
       it('that comes second changes neither state nor timeouts', async () => {
         const saga = await start();
         expect(
-          await tx((t) => store.start(t, { ...saga, state: { city: 'Lima' }, arm: [later()] })),
+          await tx((t) => startOne(t, { ...saga, state: { city: 'Lima' }, arm: [later()] })),
         ).toBe(false);
         expect(await find(saga.key)).toMatchObject({ state: { city: 'Rome' }, timeouts: [] });
       });
@@ -124,9 +127,9 @@ export function describeSagaStore(
         const { key } = await start(started([], { seats: 0 }));
         const add = () =>
           tx(async (t) => {
-            const saga = (await store.load(t, 'trip', key))!;
+            const saga = (await loadOne(t, key))!;
             const { seats } = saga.state as { seats: number };
-            await store.save(t, changed(key, saga.version, { state: { seats: seats + 1 } }));
+            await saveOne(t, changed(key, saga.version, { state: { seats: seats + 1 } }));
           });
         await Promise.all(Array.from({ length: 8 }, add));
         expect(await load(key)).toMatchObject({ state: { seats: 8 }, version: 9 });
@@ -134,8 +137,8 @@ export function describeSagaStore(
 
       it('that know the same version do not both win', async () => {
         const { key } = await start();
-        await tx((t) => store.save(t, changed(key, 1)));
-        await expect(tx((t) => store.save(t, changed(key, 1)))).rejects.toThrow(SagaConflictError);
+        await tx((t) => saveOne(t, changed(key, 1)));
+        await expect(tx((t) => saveOne(t, changed(key, 1)))).rejects.toThrow(SagaConflictError);
       });
     });
 
@@ -148,9 +151,9 @@ export function describeSagaStore(
 
       it('leaves no saga', async () => {
         const saga = started([later()]);
-        await expect(failing((t) => store.start(t, saga))).rejects.toThrow('after all');
+        await expect(failing((t) => startOne(t, saga))).rejects.toThrow('after all');
         expect(await find(saga.key)).toBeUndefined();
-        expect(await tx((t) => store.start(t, saga))).toBe(true);
+        expect(await tx((t) => startOne(t, saga))).toBe(true);
       });
 
       it('leaves state, history and timeouts as they were', async () => {
@@ -158,7 +161,7 @@ export function describeSagaStore(
         const before = await find(key);
         await expect(
           failing((t) =>
-            store.save(t, changed(key, 1, { arm: [later('in flying')], disarm: ['overdue'] })),
+            saveOne(t, changed(key, 1, { arm: [later('in flying')], disarm: ['overdue'] })),
           ),
         ).rejects.toThrow('after all');
         expect(await find(key)).toEqual(before);
@@ -174,11 +177,11 @@ export function describeSagaStore(
     describe('S5 a finished saga', () => {
       it('keeps its key until it is forgotten', async () => {
         const saga = await start();
-        await tx((t) => store.save(t, changed(saga.key, 1, { done: true })));
+        await tx((t) => saveOne(t, changed(saga.key, 1, { done: true })));
         expect(await tx((t) => store.forget(t, 'trip', 3_600_000))).toBe(0);
-        expect(await tx((t) => store.start(t, saga))).toBe(false);
+        expect(await tx((t) => startOne(t, saga))).toBe(false);
         expect(await tx((t) => store.forget(t, 'trip', -1_000))).toBeGreaterThan(0);
-        expect(await tx((t) => store.start(t, saga))).toBe(true);
+        expect(await tx((t) => startOne(t, saga))).toBe(true);
       });
 
       it('may be finished from the start', async () => {
@@ -206,14 +209,14 @@ export function describeSagaStore(
 
       it('of a finished saga are gone', async () => {
         const { key } = await start(started([due()]));
-        await tx((t) => store.save(t, changed(key, 1, { done: true, arm: [due('in flying')] })));
+        await tx((t) => saveOne(t, changed(key, 1, { done: true, arm: [due('in flying')] })));
         expect(await claim()).toBeUndefined();
       });
 
       it('are cancelled and armed anew by a change', async () => {
         const { key } = await start(started([due('in flying'), later('overdue')]));
         await tx((t) =>
-          store.save(t, changed(key, 1, { disarm: ['in flying'], arm: [due('overdue', 1)] })),
+          saveOne(t, changed(key, 1, { disarm: ['in flying'], arm: [due('overdue', 1)] })),
         );
         expect(await claim()).toMatchObject({ timeout: { name: 'overdue', times: 1 } });
         expect(await find(key)).toMatchObject({ timeouts: [] });
@@ -239,7 +242,7 @@ export function describeSagaStore(
         expect((await tx((t) => store.list(t, { failing: true }))).map((saga) => saga.key)).toEqual(
           [key],
         );
-        await tx((t) => store.save(t, changed(key, 1, { done: true })));
+        await tx((t) => saveOne(t, changed(key, 1, { done: true })));
       });
 
       it('whose step took effect, though it seemed to fail, keep the time for which they were armed anew', async () => {
@@ -274,6 +277,61 @@ export function describeSagaStore(
       });
     });
 
+    describe('S12 several sagas at once', () => {
+      it('start: those whose key is taken stay as they are', async () => {
+        const old = await start();
+        const [one, two] = [started([due()]), started([later()], { city: 'Lima' })];
+        const again = { ...old, state: { city: 'Lima' }, arm: [later()] };
+        const begun = await tx((t) => store.start(t, [one, again, two]));
+        expect([...begun].sort()).toEqual([one.key, two.key].sort());
+        expect(await find(old.key)).toMatchObject({ state: { city: 'Rome' }, timeouts: [] });
+        expect(await find(two.key)).toMatchObject({ state: { city: 'Lima' }, version: 1 });
+        expect(await claim()).toMatchObject({ timeout: { key: one.key } });
+      });
+
+      it('are loaded, and changed each by itself', async () => {
+        const [one, two] = [await start(started([later()])), await start(started([due()]))];
+        const keys = [two.key, 'nowhere', one.key];
+        await tx(async (t) => {
+          const loaded = await store.load(t, 'trip', keys);
+          expect([...loaded.keys()].sort()).toEqual([one.key, two.key].sort());
+          await store.save(t, [
+            changed(one.key, 1, { disarm: ['overdue'], arm: [later('in flying')] }),
+            changed(two.key, 1, { done: true, state: { city: 'Bern' }, stage: undefined }),
+          ]);
+        });
+        expect(await find(one.key)).toMatchObject({
+          state: { city: 'Oslo' },
+          version: 2,
+          timeouts: [{ name: 'in flying' }],
+        });
+        expect(await find(two.key)).toMatchObject({ state: { city: 'Bern' }, done: true });
+        expect(await claim()).toBeUndefined();
+      });
+
+      it('are all as before when one of them was changed meanwhile', async () => {
+        const [one, two] = [await start(), await start()];
+        await tx((t) => saveOne(t, changed(two.key, 1)));
+        await expect(
+          tx((t) => store.save(t, [changed(one.key, 1), changed(two.key, 1)])),
+        ).rejects.toThrow(SagaConflictError);
+        expect(await load(one.key)).toMatchObject({ version: 1, state: { city: 'Rome' } });
+      });
+
+      it('are locked in one order: transactions that need the same ones take turns', async () => {
+        const keys = [(await start()).key, (await start()).key, (await start()).key];
+        const step = (order: readonly string[]) =>
+          tx(async (t) => {
+            const loaded = await store.load(t, 'trip', order);
+            await store.save(t, order.map((key) => changed(key, loaded.get(key)!.version))); // prettier-ignore
+          });
+        await Promise.all(
+          Array.from({ length: 8 }, (_, n) => step(n % 2 ? keys : keys.toReversed())),
+        );
+        for (const key of keys) expect(await load(key)).toMatchObject({ version: 9 });
+      });
+    });
+
     it('S7 a saga that never started is not found', async () => {
       expect(await load('nowhere')).toBeUndefined();
       expect(await find('nowhere')).toBeUndefined();
@@ -293,16 +351,13 @@ export function describeSagaStore(
     it('S11 loaded twice in one transaction, a saga is seen as it is, and saved once per version', async () => {
       const { key } = await start();
       const twice = tx(async (t) => {
-        const [first, second] = [
-          (await store.load(t, 'trip', key))!,
-          (await store.load(t, 'trip', key))!,
-        ];
-        await store.save(t, changed(key, first.version));
-        expect(await store.load(t, 'trip', key)).toMatchObject({
+        const [first, second] = [(await loadOne(t, key))!, (await loadOne(t, key))!];
+        await saveOne(t, changed(key, first.version));
+        expect(await loadOne(t, key)).toMatchObject({
           version: 2,
           state: { city: 'Oslo' },
         });
-        await store.save(t, changed(key, second.version));
+        await saveOne(t, changed(key, second.version));
       });
       await expect(twice).rejects.toThrow(SagaConflictError);
       expect(await load(key)).toMatchObject({ version: 1, state: { city: 'Rome' } });
@@ -312,7 +367,7 @@ export function describeSagaStore(
       const { key } = await start();
       for (let version = 1; version < HISTORY_LIMIT + 5; version++) {
         await tx((t) =>
-          store.save(t, changed(key, version, { entry: { ...ENTRY, trigger: `step ${version}` } })),
+          saveOne(t, changed(key, version, { entry: { ...ENTRY, trigger: `step ${version}` } })),
         );
       }
       const { history } = (await find(key))!;

@@ -116,20 +116,21 @@ export interface SagaDetails extends StoredSaga {
  */
 export interface SagaStore {
   /**
-   * Stores a new saga; false, and nothing changed, when one of its key is there already, be it
-   * finished. Waits for a concurrent start.
+   * Stores new sagas of one name; resolves with the keys of those that are new. Nothing changes
+   * where one of the key is there already, be it finished. Waits for a concurrent start.
    */
-  start(tx: Tx, saga: SagaStart): Promise<boolean>;
+  start(tx: Tx, sagas: readonly SagaStart[]): Promise<ReadonlySet<string>>;
   /**
-   * The saga, locked until the transaction ends. Another transaction that needs it waits, a few
-   * seconds at most, and then fails with an error that may be retried.
+   * The sagas of these keys that are there, locked until the transaction ends, by key. Another
+   * transaction that needs one waits, a few seconds at most, and then fails with an error that may
+   * be retried. Locks are taken in one order: two transactions never wait for each other.
    */
-  load(tx: Tx, name: string, key: string): Promise<StoredSaga | undefined>;
+  load(tx: Tx, name: string, keys: readonly string[]): Promise<ReadonlyMap<string, StoredSaga>>;
   /**
-   * Stores a change of a loaded saga. Done: all its timeouts are gone. @throws SagaConflictError
-   * when it is not at `version` any more.
+   * Stores changes of loaded sagas of one name. Done: all its timeouts are gone. @throws
+   * SagaConflictError when one is not at `version` any more.
    */
-  save(tx: Tx, change: SagaChange): Promise<void>;
+  save(tx: Tx, changes: readonly SagaChange[]): Promise<void>;
   /**
    * Takes one known timeout that is due, and locks its saga. Skips timeouts of locked sagas. The
    * timeout is gone when the transaction commits, and due again when it does not.

@@ -44,24 +44,24 @@ beforeEach(async () => {
     [ride],
     new SubjectKeyCache(new MemorySubjectKeys(clock), clock),
   );
-  expect(await store.start(NO_TX, begun())).toBe(true);
+  expect(await store.start(NO_TX, [begun()])).toEqual(new Set(['r-1']));
 });
 
 describe('the secrets of a saga', () => {
   it('are encrypted where it is stored, at its start and after each step, and as they are for its steps', async () => {
     expect(await stored()).not.toContain(TOKEN);
-    const loaded = (await store.load(NO_TX, 'ride', 'r-1'))!;
+    const loaded = (await store.load(NO_TX, 'ride', ['r-1'])).get('r-1')!;
     expect(loaded.state).toEqual(STATE);
-    await store.save(NO_TX, {
-      ...loaded,
-      state: { ...STATE, stage: 'paid' },
-      stage: 'paid',
-      arm: [],
-      disarm: [],
-      entry: begun().entry,
-    });
+    const paid = { ...STATE, stage: 'paid' };
+    const { entry } = begun();
+    await store.save(NO_TX, [
+      { ...loaded, state: paid, stage: 'paid', arm: [], disarm: [], entry },
+    ]);
     expect(await stored()).not.toContain(TOKEN);
-    expect((await store.load(NO_TX, 'ride', 'r-1'))!.state).toEqual({ ...STATE, stage: 'paid' });
+    expect((await store.load(NO_TX, 'ride', ['r-1'])).get('r-1')!.state).toEqual({
+      ...STATE,
+      stage: 'paid',
+    });
   });
 
   it('are as they are for the step of a timeout, too', async () => {
@@ -73,24 +73,30 @@ describe('the secrets of a saga', () => {
 
   it('are what the saga declares once their time is over', async () => {
     await clock.advance(milliseconds('49h'));
-    expect((await store.load(NO_TX, 'ride', 'r-1'))!.state).toEqual({ ...STATE, token: 'expired' });
+    expect((await store.load(NO_TX, 'ride', ['r-1'])).get('r-1')!.state).toEqual({
+      ...STATE,
+      token: 'expired',
+    });
   });
 
   it('are read where they were stored before they were secret', async () => {
-    await inner.start(NO_TX, begun('r-2'));
-    expect((await store.load(NO_TX, 'ride', 'r-2'))!.state).toEqual({ ...STATE, rideId: 'r-2' });
+    await inner.start(NO_TX, [begun('r-2')]);
+    expect((await store.load(NO_TX, 'ride', ['r-2'])).get('r-2')!.state).toEqual({
+      ...STATE,
+      rideId: 'r-2',
+    });
   });
 
   it('cannot be read when they were copied from another saga', async () => {
     const { state } = (await inner.find(NO_TX, 'ride', 'r-1'))!;
-    await inner.start(NO_TX, { ...begun('r-2'), state });
-    await expect(store.load(NO_TX, 'ride', 'r-2')).rejects.toThrow(
+    await inner.start(NO_TX, [{ ...begun('r-2'), state }]);
+    await expect(store.load(NO_TX, 'ride', ['r-2'])).rejects.toThrow(
       'is not what was encrypted for this message',
     );
   });
 
   it('are not shown to operators, and neither is what is personal, also of states stored in plain', async () => {
-    await inner.start(NO_TX, begun('r-2'));
+    await inner.start(NO_TX, [begun('r-2')]);
     const operations = new SagaOperations([ride], store, { run: (work) => work(NO_TX) });
     for (const key of ['r-1', 'r-2']) {
       const shown = await operations.find('ride', key);

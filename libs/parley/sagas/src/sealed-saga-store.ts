@@ -41,17 +41,24 @@ export class SealedSagaStore implements SagaStore {
       );
   }
 
-  async start(tx: Tx, saga: SagaStart): Promise<boolean> {
-    return this.store.start(tx, await this.sealed(saga));
+  async start(tx: Tx, sagas: readonly SagaStart[]): Promise<ReadonlySet<string>> {
+    return this.store.start(tx, await this.allSealed(sagas));
   }
 
-  async load(tx: Tx, name: string, key: string): Promise<StoredSaga | undefined> {
-    const found = await this.store.load(tx, name, key);
-    return found && this.opened(found);
+  async load(
+    tx: Tx,
+    name: string,
+    keys: readonly string[],
+  ): Promise<ReadonlyMap<string, StoredSaga>> {
+    const found = await this.store.load(tx, name, keys);
+    if (!this.sagas.get(name)?.hidden.secret) return found;
+    const opened = new Map<string, StoredSaga>();
+    for (const [key, saga] of found) opened.set(key, await this.opened(saga));
+    return opened;
   }
 
-  async save(tx: Tx, change: SagaChange): Promise<void> {
-    return this.store.save(tx, await this.sealed(change));
+  async save(tx: Tx, changes: readonly SagaChange[]): Promise<void> {
+    return this.store.save(tx, await this.allSealed(changes));
   }
 
   async claim(
@@ -83,6 +90,12 @@ export class SealedSagaStore implements SagaStore {
 
   forget(tx: Tx, name: string, keep: number): Promise<number> {
     return this.store.forget(tx, name, keep);
+  }
+
+  private async allSealed<S extends Stated>(sagas: readonly S[]): Promise<readonly S[]> {
+    const sealed: S[] = [];
+    for (const saga of sagas) sealed.push(await this.sealed(saga));
+    return sealed;
   }
 
   private async sealed<S extends Stated>(saga: S): Promise<S> {
