@@ -49,8 +49,8 @@ const MUTANTS = {
   },
   'a delayed message goes out at once': {
     file: `${MESSAGING}/sending/publisher.ts`,
-    text: 'const waiting = transport.delays\n',
-    instead: 'const waiting = transport.technology\n',
+    text: '!transport.delays && delay > 0',
+    instead: '!transport.technology && delay > 0',
     specs: `${MESSAGING}/sending/publisher.spec`,
     tests: 'a delayed message',
   },
