@@ -6,9 +6,9 @@ import type { Tx } from '../ports/tx';
 import type { Transactions } from '../sending/transactions';
 import type { HandlerRun } from './handler-runs';
 import { hasLane, type LaneGuard } from './lane-guard';
-import type { OpenedMessage } from './open-message';
+import type { BatchItem, OpenedMessage } from './open-message';
 import type { Settlement } from './settlement';
-import type { BatchItem, TrackedDelivery } from './tracked-delivery';
+import type { TrackedDelivery } from './tracked-delivery';
 
 /** Runs handlers in their transactions, the acknowledgement being the last statement of each. */
 export class HandlerExecution {

@@ -2,9 +2,9 @@ import { LaneParkedError } from '../message/failure';
 import type { Delivery } from '../ports/delivery';
 import type { Store } from '../ports/store';
 import type { Tx } from '../ports/tx';
-import type { OpenedMessage } from './open-message';
+import type { BatchItem, OpenedMessage } from './open-message';
 import { ParkedLanes } from './parked-lane-cache';
-import { type BatchItem, parkable } from './tracked-delivery';
+import { parkable } from './tracked-delivery';
 
 /**
  * Keeps the order of a key: a message waits while an earlier one of its lane is parked in the

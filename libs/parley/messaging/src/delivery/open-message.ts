@@ -39,6 +39,12 @@ export interface OpenedMessage<H extends Pick<Handler, 'contract'> = Handler> {
   readonly packed: boolean;
 }
 
+/** A delivery whose message was opened; of a batch, one of several. */
+export interface BatchItem {
+  readonly delivery: TrackedDelivery;
+  readonly opened: OpenedMessage;
+}
+
 /**
  * Opens a message: envelope, handler, expiry, payload.
  * @param now milliseconds since the epoch

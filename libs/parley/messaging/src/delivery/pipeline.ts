@@ -25,12 +25,16 @@ import type { HandlerRun, HandlerRuns, RunFacts } from './handler-runs';
 import { LaneGuard } from './lane-guard';
 import { MicroBatcher } from './micro-batcher';
 import { handlingOf } from './observe';
-import { MessageOpener, type OpenedMessage, withFreshPayload } from './open-message';
+import {
+  type BatchItem,
+  MessageOpener,
+  type OpenedMessage,
+  withFreshPayload,
+} from './open-message';
 import { retryPolicy } from './retry-policy';
 import { Settlement } from './settlement';
 import { Solitude, SuspectHandling, unfinishedAtMost } from './suspects';
 import {
-  type BatchItem,
   duplicate,
   givenBack,
   handled,

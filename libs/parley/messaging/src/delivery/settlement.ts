@@ -11,8 +11,8 @@ import type { FailpointHook } from '../ports/failpoints';
 import type { Store } from '../ports/store';
 import type { Tx } from '../ports/tx';
 import type { HandlerRuns } from './handler-runs';
-import type { OpenedMessage } from './open-message';
-import { type BatchItem, isAborted, type TrackedDelivery } from './tracked-delivery';
+import type { BatchItem, OpenedMessage } from './open-message';
+import { isAborted, type TrackedDelivery } from './tracked-delivery';
 
 /** Milliseconds that one step in the service's own store may take. */
 const STORE_TIMEOUT_MS = 30_000;

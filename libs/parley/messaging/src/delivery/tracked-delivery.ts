@@ -2,7 +2,6 @@ import type { Envelope } from '../message/message';
 import type { Delivery, Outcome } from '../ports/delivery';
 import type { Handling } from '../ports/observer';
 import type { ParkedMessage } from '../ports/store';
-import type { OpenedMessage } from './open-message';
 import type { SuspectHandling } from './suspects';
 
 /** A delivery under way in this process. */
@@ -13,12 +12,6 @@ export interface TrackedDelivery extends Delivery {
   readonly suspectHandling?: SuspectHandling;
   /** The personal texts in the message, once they are known. */
   readonly personalTexts?: () => readonly string[];
-}
-
-/** A delivery whose message was opened; of a batch, one of several. */
-export interface BatchItem {
-  readonly delivery: TrackedDelivery;
-  readonly opened: OpenedMessage;
 }
 
 /** How a delivery ended: for the transport (`outcome`) and for the observer (the rest). */
