@@ -41,6 +41,12 @@ export const PLANTS = {
         from: '  insert into event_handled values (s, p, o) on conflict do nothing;\n  get diagnostics n = row_count;\n',
         to: '  n := 1;\n',
       },
+      {
+        file: LOG,
+        after: 'create function parley.settle_events(',
+        from: '  insert into event_handled select s, x.p, x.o from unnest(parts, offs) x(p, o) order by x.p, x.o on conflict do nothing;\n  get diagnostics n = row_count;\n',
+        to: '  n := cardinality(offs);\n',
+      },
     ],
   },
   'outbox-off': {
@@ -78,6 +84,17 @@ export const PLANTS = {
 `,
       },
       {
+        file: LOG,
+        after: 'create function parley.settle_events(',
+        from: 'begin\n  perform require_subscription(s);\n',
+        to: `begin
+  perform require_subscription(s);
+  insert into chaos.late_write select format('offset %s of partition %s', x.o, x.p) from unnest(parts, offs, epochs) x(p, o, e)
+    where not exists (select from event_position c where c.sub = s and c.part = x.p and c.epoch = x.e);
+  if found then return; end if;
+`,
+      },
+      {
         file: QUEUE,
         after: 'create function parley.settle(',
         from: 'begin\n',
@@ -86,6 +103,16 @@ export const PLANTS = {
     insert into chaos.late_write values (format('message %s of lane %s', i, l));
     return;
   end if;
+`,
+      },
+      {
+        file: QUEUE,
+        after: 'create function parley.settle_all(',
+        from: 'begin\n',
+        to: `begin
+  insert into chaos.late_write select format('message %s of lane %s', w.id, w.lane) from unnest(lanes, ids) w(lane, id)
+    where not exists (select from lane x where x.queue = q and x.lane = w.lane and x.token = t and t <> 0);
+  if found then return; end if;
 `,
       },
     ],

@@ -33,6 +33,7 @@ replace(
       const planted = {
         ...usual,
         acknowledgeInTransaction: undefined,
+        batchAcknowledgement: undefined,
         forget: () => this.leases.discard(lane, message),
       };
       return planted;
