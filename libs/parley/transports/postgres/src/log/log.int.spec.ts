@@ -450,7 +450,7 @@ describe('a subscription', () => {
     expect((await stored()).map(({ instance: name }) => name)).toEqual(['heir']);
   });
 
-  /** Acknowledges an offset of a partition that this spec leases. */
+  /** Acknowledges offsets of a partition that this spec leases. */
   async function held(subscription: string) {
     const pool = database.pool('insights');
     const { rows } = await pool.query<{ sub: number; part: number; pos: string; epoch: string }>(
@@ -458,31 +458,75 @@ describe('a subscription', () => {
       [subscription],
     );
     const { sub, part, pos, epoch } = rows[0]!;
-    return (offset: number, lane?: number) =>
+    const at = (offset: number) => Number(pos) + offset;
+    const settle = (offset: number, lane?: number) =>
       pool.query('select parley.settle_event($1, $2, $3, $4, $5)', [
         sub,
         part,
-        Number(pos) + offset,
+        at(offset),
         epoch,
         lane,
       ]);
+    const settleAll = (events: readonly { offset: number; lane?: number; late?: boolean }[]) =>
+      pool.query('select parley.settle_events($1, $2, $3, $4, $5)', [
+        sub,
+        events.map(() => part),
+        events.map(({ offset }) => at(offset)),
+        events.map(({ late }) => Number(epoch) - (late ? 1 : 0)),
+        events.map(({ lane }) => lane ?? null),
+      ]);
+    return { settle, settleAll };
   }
+  /** Parks a lane of a subscription. */
+  const park = (subscription: string, lane: number) =>
+    database.admin.query(
+      `with q as (insert into parley.queue (name) values ('${subscription}') returning id)
+       insert into parley.lane (queue, lane, until, token, attempts, parked) select id, ${lane}, 'infinity', 0, 0, true from q`,
+    );
 
   it('acknowledges an event once', async () => {
-    const settle = await held('insights.once');
+    const { settle } = await held('insights.once');
     await settle(0);
     await settle(1);
     await expect(settle(0)).rejects.toMatchObject({ code: 'PY002' });
   });
 
   it('acknowledges no event of a parked lane', async () => {
-    const settle = await held('insights.parked');
-    await database.admin.query(
-      `with q as (insert into parley.queue (name) values ('insights.parked') returning id)
-       insert into parley.lane (queue, lane, until, token, attempts, parked) select id, -7, 'infinity', 0, 0, true from q`,
-    );
+    const { settle } = await held('insights.parked');
+    await park('insights.parked', -7);
     await expect(settle(0, -7)).rejects.toMatchObject({ code: 'PY003' });
     await settle(0, -8);
+  });
+
+  describe('acknowledges the events of a batch together,', () => {
+    it('and none when one was handled already', async () => {
+      const { settle, settleAll } = await held('insights.batch');
+      await settleAll([{ offset: 0 }, { offset: 1 }]);
+      await expect(settle(1)).rejects.toMatchObject({ code: 'PY002' });
+      await expect(settleAll([{ offset: 2 }, { offset: 1 }])).rejects.toMatchObject({
+        code: 'PY002',
+      });
+      await settle(2);
+    });
+
+    it('and none when the lease of one is lost', async () => {
+      const { settle, settleAll } = await held('insights.batch-late');
+      await expect(settleAll([{ offset: 0 }, { offset: 1, late: true }])).rejects.toMatchObject({
+        code: 'PY001',
+      });
+      await settle(0);
+    });
+
+    it('and none when the lane of one is parked', async () => {
+      const { settle, settleAll } = await held('insights.batch-parked');
+      await park('insights.batch-parked', -7);
+      const events = (lane: number) => [
+        { offset: 0, lane: -8 },
+        { offset: 1, lane },
+      ];
+      await expect(settleAll(events(-7))).rejects.toMatchObject({ code: 'PY003' });
+      await settle(1);
+    });
   });
 
   it('starts at the beginning, now, or at a time, each with a position of its own', async () => {

@@ -307,6 +307,16 @@ describe('a role', () => {
       `select parley.send('{${queue}}', '{null}', array[gen_random_uuid()], '{x}', '{x}', '{null}')`;
     await as('orders', send('inventory'));
     await expect(as('orders', send('nobody'))).rejects.toThrow('there is no queue nobody');
+    const before = await database.admin.query('select count(*) n from parley.message');
+    await expect(
+      as(
+        'orders',
+        `select parley.send('{inventory,nobody}', '{null,null}', array[gen_random_uuid(),gen_random_uuid()], '{x,x}', '{x,x}', '{null,null}')`,
+      ),
+    ).rejects.toThrow('there is no queue nobody');
+    expect((await database.admin.query('select count(*) n from parley.message')).rows).toEqual(
+      before.rows,
+    );
   });
 
   it('may not acknowledge, retry or bury what it did not lease', async () => {
@@ -324,9 +334,11 @@ describe('a role', () => {
     );
     const { lane, id } = leased.rows[0] as { lane: string; id: string };
     for (const token of [0, 78]) {
-      await expect(
-        as('orders', `select parley.settle(${queue}, ${lane}, ${id}, ${token})`),
-      ).rejects.toThrow('lost');
+      for (const guess of [
+        `settle(${queue}, ${lane}, ${id}, ${token})`,
+        `settle_all(${queue}, '{${lane}}', '{${id}}', ${token}, '{null}')`,
+      ])
+        await expect(as('orders', `select parley.${guess}`)).rejects.toThrow('lost');
       for (const guess of [
         `discard(${queue}, ${lane}, ${id}, ${token})`,
         `retry(${queue}, ${lane}, ${id}, ${token}, 1, 0, '')`,
