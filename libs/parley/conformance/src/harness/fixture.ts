@@ -25,7 +25,10 @@ export type Feature =
   | 'persistent'
   /** Commands and events: handled messages can be forgotten early, by `Fixture.forget`. */
   | 'forgets'
-  /** There is a body that it never takes: one above `Transport.largest`. */
+  /**
+   * There is a message that it never takes: a body above `Transport.largest`, or an attribute of
+   * `Features.refusedAttribute`.
+   */
   | 'refuses'
   /**
    * Calls: bodies above a limit are refused by the sender. (Stored messages have their limit in
@@ -45,6 +48,8 @@ export interface Features {
   readonly exceptions?: Readonly<Record<string, string>>;
   /** Bytes of the largest body that is promised to arrive. */
   readonly largest?: number;
+  /** Characters of an attribute that it never takes, where it takes every body. */
+  readonly refusedAttribute?: number;
 }
 
 /** How one instance reaches the technology. */

@@ -124,6 +124,11 @@ export class SenderLinks {
 /** Error conditions of AMQP 1.0 that speak of the message itself. */
 const OF_THE_MESSAGE =
   /^amqp:(decode-error|invalid-field|not-implemented|frame-size-too-small|link:message-size-exceeded)$/;
+/**
+ * The broker's own error of a message whose properties are larger than a record of its journal. Its
+ * condition says only that it failed.
+ */
+const LARGER_THAN_A_RECORD = /^AMQ149005\b/;
 
 function refusal(
   errors: PublishErrors,
@@ -135,7 +140,7 @@ function refusal(
     remote_state as { error?: { description?: string; condition?: string } } | undefined
   )?.error;
   const why = error?.description ?? error?.condition ?? how;
-  return OF_THE_MESSAGE.test(error?.condition ?? '')
+  return OF_THE_MESSAGE.test(error?.condition ?? '') || LARGER_THAN_A_RECORD.test(why)
     ? errors.unacceptable(target, why)
     : errors.notStored(target, why);
 }
