@@ -217,6 +217,11 @@ export const guarantees = {
     patience: 300_000,
     text: 'a message whose handling ends its process is dead after a stated number of deliveries, with evidence, and its neighbours keep their retries',
   },
+  T61: {
+    kinds: [C],
+    fast: true,
+    text: 'a command sent with passDeadLetters keeps its place in its lane and passes only a dead letter',
+  },
 } as const satisfies Record<string, Promised>;
 
 export type GuaranteeId = keyof typeof guarantees;

@@ -2,6 +2,7 @@ import { command, type Command } from '@parley/contract';
 import { HandlerError, NoRouteError, UnrecoverableError } from '@parley/messaging';
 import { effectsReach } from './effects';
 import type { Fixture } from '../harness/fixture';
+import { lanePromises } from './lane';
 import { storedPromises } from './stored';
 import { suite } from '../suite';
 import { handler, Job, jobs, note, raw, say, type Handle } from '../harness/test-scenario';
@@ -10,6 +11,7 @@ import { handler, Job, jobs, note, raw, say, type Handle } from '../harness/test
 export function commandSuite(fixture: Fixture): void {
   suite('command', fixture, (promise) => {
     storedPromises(promise);
+    lanePromises(promise);
 
     promise('T04', async (trial) => {
       const contract = trial.contract('do-job', false);
