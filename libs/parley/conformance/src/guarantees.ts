@@ -222,6 +222,11 @@ export const guarantees = {
     fast: true,
     text: 'a command sent with passDeadLetters keeps its place in its lane and passes only a dead letter',
   },
+  T62: {
+    kinds: [C],
+    fast: true,
+    text: 'delayed messages of one key that are due together arrive in the order they were sent',
+  },
 } as const satisfies Record<string, Promised>;
 
 export type GuaranteeId = keyof typeof guarantees;

@@ -1,10 +1,10 @@
 import type { Command, Contract } from '@parley/contract';
 import { type SendOptions, UnrecoverableError } from '@parley/messaging';
-import { effectsReach, numbers } from './effects';
+import { effectsReach, expectOrderPerKey, numbers } from './effects';
 import { Gate } from '../harness/recorder';
 import type { Instance } from '../harness/instance';
 import type { TryPromise } from '../suite';
-import { note, type Handle, type Job } from '../harness/test-scenario';
+import { jobs, note, type Handle, type Job } from '../harness/test-scenario';
 
 const send = ({ messenger }: Instance, contract: Contract, job: Job, options: SendOptions) =>
   messenger.send(contract as unknown as Command, job, options);
@@ -61,5 +61,27 @@ export function lanePromises(promise: TryPromise): void {
     await done.reach(2, ({ job: { key, n } }) => n === 2 && (key === 'dying' || key === 'dead'));
     for (const key of ['dying', 'dead']) expect(of(done, key)).toEqual([3, 1, 2]);
     expect(await effectsReach(trial, 10)).toHaveLength(10);
+  });
+
+  promise('T62', async (trial) => {
+    const contract = trial.contract();
+    const seen = trial.journal();
+    let first: number | undefined;
+    const handle: Handle = (job, context) => {
+      first ??= performance.now();
+      note(seen)(job, context);
+    };
+    for (let instance = 1; instance <= 2; instance++) await trial.receive(contract, handle);
+    const sender = await trial.senderInstance();
+    const keyOf = (way: string) => (n: number) => `${way}${n % 3}`; // not one instance a key
+    const sent = performance.now();
+    for (const job of jobs(40, keyOf('alone'))) await send(sender, contract, job, { delay: '2s' });
+    await sender.transactions.run(async () => {
+      for (const job of jobs(20, keyOf('together')))
+        await send(sender, contract, job, { delay: '2s' });
+    });
+    await seen.reach(60);
+    expect(first! - sent).toBeGreaterThanOrEqual(1_995);
+    expectOrderPerKey(seen.entries);
   });
 }

@@ -89,11 +89,15 @@ export interface Transport {
    * never would be. `PartlyPublishedError` lists the messages that were not published; after any
    * other error all of them are published again. Messages of one key keep their order, in one array
    * and across awaited calls. Broadcasts: resolves when they were passed to the technology,
-   * unconfirmed. Never called with `delay` unless `delays` is true.
+   * unconfirmed. Never called with `delay` where `delays` is false.
    */
   publish(messages: readonly OutgoingMessage[]): Promise<void>;
-  /** True when the technology itself can hold a command back. If not, the outbox waits instead. */
-  readonly delays: boolean;
+  /**
+   * True when the technology itself can hold a command back. If not, the outbox waits instead.
+   * `without a key`: it can, but may mix up those of a key that are due together; they wait in the
+   * outbox of a sender that has one.
+   */
+  readonly delays: boolean | 'without a key';
   /**
    * True when its queues retry, hold and replay keyed commands in order by themselves. If not, the
    * store of the consuming service does.

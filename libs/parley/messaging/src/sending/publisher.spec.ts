@@ -11,10 +11,15 @@ import type { Transport } from '../ports/transport';
 
 const Remind = command('desk.remind-clerk', z.object({ n: z.int() }));
 const Rang = broadcast('desk.bell-rang', z.object({ n: z.int() }));
-const message = (id: string, delay?: number, contract: Contract = Remind): OutgoingMessage =>
+const message = (
+  id: string,
+  delay?: number,
+  contract: Contract = Remind,
+  partitionkey?: string,
+): OutgoingMessage =>
   ({
     contract,
-    envelope: { specversion: '1.0', id, type: contract.name, source: '/desk' },
+    envelope: { specversion: '1.0', id, type: contract.name, source: '/desk', partitionkey },
     body: Buffer.from('{"n":1}'),
     delay,
   }) as OutgoingMessage;
@@ -24,13 +29,13 @@ let published: string[];
 
 beforeEach(() => ([store, published] = [new MemoryStore(), []]));
 
-function publisher(delays: boolean): Publisher {
+function publisher(delays: Transport['delays'], hasOutbox = true): Publisher {
   const publish = async (messages: readonly OutgoingMessage[]) =>
     void published.push(...messages.map(({ envelope: { id } }) => id));
   const transport = { technology: 'plain', delays, publish } as unknown as Transport;
   return new Publisher(
     { of: () => transport, all: () => [] },
-    store,
+    hasOutbox ? store : undefined,
     new PayloadProcessor(undefined, undefined),
   );
 }
@@ -53,6 +58,19 @@ describe('a delayed message', () => {
     await publisher(true).now([message('later', 60_000)]);
     expect(published).toEqual(['later']);
     expect(await store.outbox.state()).toMatchObject({ waiting: 0 });
+  });
+
+  it('waits in the outbox when it has a key, where the technology would not keep the order of the key', async () => {
+    const [keyed, keyless] = [message('keyed', 60_000, Remind, 'k'), message('keyless', 60_000)];
+    const at = message('at once', 0, Remind, 'k');
+    await publisher('without a key').now([keyed, keyless, at]);
+    expect(published).toEqual(['keyless', 'at once']);
+    expect(await store.outbox.state()).toMatchObject({ waiting: 1 });
+  });
+
+  it('goes to such a technology where there is no outbox', async () => {
+    await publisher('without a key', false).now([message('keyed', 60_000, Remind, 'k')]);
+    expect(published).toEqual(['keyed']);
   });
 });
 

@@ -119,11 +119,11 @@ export class Publisher {
 
   /**
    * Publishes packed messages now; resolves with the technology's confirm. Delayed messages that
-   * the technology cannot hold back wait in the outbox.
+   * the technology cannot hold back, or not in order, wait in the outbox.
    */
   async now(messages: readonly OutgoingMessage[]): Promise<void> {
     for (const [transport, group] of this.byTransport(messages)) {
-      const mustWait = ({ delay = 0 }: OutgoingMessage) => !transport.delays && delay > 0;
+      const mustWait = (message: OutgoingMessage) => this.isHeldHere(message, transport);
       const waiting = group.filter(mustWait);
       if (waiting.length > 0)
         await this.storeOrThrow().transaction((tx) => this.storeOrThrow().outbox.add(tx, waiting));
@@ -145,6 +145,11 @@ export class Publisher {
         ? error.failures
         : new Map(messages.map((message) => [message, error]));
     }
+  }
+
+  private isHeldHere({ delay = 0, envelope }: OutgoingMessage, { delays }: Transport): boolean {
+    if (delay <= 0 || delays === true) return false;
+    return !delays || (envelope.partitionkey !== undefined && this.store !== undefined);
   }
 
   private byTransport(

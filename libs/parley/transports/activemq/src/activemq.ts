@@ -29,7 +29,7 @@ export const activemq: Technology = {
 
 class ActiveMqTransport implements Transport {
   readonly technology = 'activemq';
-  readonly delays = true;
+  readonly delays = 'without a key';
   readonly address: string;
   private readonly publisher: Publisher;
 

@@ -34,7 +34,7 @@ export const rabbitmq: Technology = {
 class RabbitTransport implements Transport {
   readonly technology = 'rabbitmq';
   readonly maxBodyBytes = MAX_MESSAGE_BYTES;
-  readonly delays = true;
+  readonly delays = 'without a key';
   readonly address: string;
   private readonly publisher: CommandPublisher;
 

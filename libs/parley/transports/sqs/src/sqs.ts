@@ -31,7 +31,7 @@ export const sqs: Technology = {
 
 class SqsTransport implements Transport {
   readonly technology = 'sqs';
-  readonly delays = true;
+  readonly delays = 'without a key';
   readonly maxBodyBytes = LARGEST_BODY;
   readonly address: string;
   private readonly client: SQSClient;

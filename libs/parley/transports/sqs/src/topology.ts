@@ -17,7 +17,7 @@ import { MAX_MESSAGE_BYTES } from './cloudevents';
  * Queues of an owner in SQS. Sender and consumer declare the same ones, in either order; so
  * commands wait for an owner that never ran yet.
  *
- *   inventory              commands without a key, and those with a delay
+ *   inventory              commands without a key, also delayed ones; delayed ones of senders without an outbox
  *   inventory-lanes.fifo   commands with a key: a message group a key
  *   inventory-dead         messages that SQS gave up on; a FIFO queue's has to be one, too
  *   inventory-dead.fifo
