@@ -214,7 +214,7 @@ export const guarantees = {
   },
   T51: {
     kinds: stored,
-    patience: 300_000,
+    patience: 900_000,
     text: 'a message whose handling ends its process is dead after a stated number of deliveries, with evidence, and its neighbours keep their retries',
   },
   T61: {

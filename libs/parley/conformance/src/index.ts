@@ -23,6 +23,8 @@ export {
   type Features,
   type Fixture,
   type Place,
+  type ProcessEnd,
+  type ProcessHost,
   type ProxyControl,
 } from './harness/fixture';
 export { CallVictim } from './hostile/call-victim';

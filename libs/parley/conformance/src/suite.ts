@@ -133,6 +133,7 @@ const RELEVANT: Readonly<Record<Feature, readonly Kind[]>> = {
   broker: ['command', 'event'],
   confirms: ['command', 'event'],
   orphans: ['command', 'event'],
+  processes: ['command', 'event'],
   persistent: ['command', 'event'],
   forgets: ['command', 'event'],
   refuses: ['command', 'broadcast', 'event'],

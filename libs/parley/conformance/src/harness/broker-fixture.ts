@@ -6,7 +6,7 @@ import { TcpProxy } from './tcp-proxy';
 /** A broker that instances reach over the network, while their data is in memory. */
 export interface BrokerOnTrial extends Pick<
   Fixture,
-  'technology' | 'features' | 'setUp' | 'tearDown' | 'admit' | 'broker'
+  'technology' | 'features' | 'setUp' | 'tearDown' | 'admit' | 'broker' | 'processes'
 > {
   readonly technologies: MessagingOptions['technologies'];
   /** URL of the broker; asked after `setUp`. */

@@ -1,4 +1,5 @@
-import type { MessagingOptions } from '@parley/messaging';
+import type { Contract } from '@parley/contract';
+import type { DeadLetter, MessagingOptions } from '@parley/messaging';
 import type { Tx } from '@parley/messaging/transport';
 
 /**
@@ -21,6 +22,8 @@ export type Feature =
   | 'broker'
   /** Commands and events: messages that a process held when it ended are delivered again. */
   | 'orphans'
+  /** Commands and events: instances can be processes of their own: `Fixture.processes`. */
+  | 'processes'
   /** Commands and events: keeps messages while no process handles them. */
   | 'persistent'
   /** Commands and events: handled messages can be forgotten early, by `Fixture.forget`. */
@@ -93,6 +96,22 @@ export interface Place {
   close(): Promise<void>;
 }
 
+/** Ends of a process that it brings about itself, or that nobody sees. */
+export type ProcessEnd = 'exit' | 'blocked';
+
+/** A receiver of which every instance is a process of its own, and its database. */
+export interface ProcessHost {
+  /**
+   * Starts an instance whose handler of the key `poison` ends its process, or blocks its event loop
+   * for ever. Resolves when it consumes, with a promise of that moment.
+   */
+  start(instance: string, contract: Contract, end: ProcessEnd): Promise<{ over: Promise<void> }>;
+  effects(): Promise<readonly string[]>;
+  deadLetters(): Promise<readonly DeadLetter[]>;
+  /** Kills what still runs, and drops the database. */
+  close(): Promise<void>;
+}
+
 /** How to make, start, stop and kill instances on a technology. */
 export interface Fixture {
   /** The name of its column: `postgres, own database`. */
@@ -124,6 +143,8 @@ export interface Fixture {
    * resolve when it is done.
    */
   readonly broker?: { kill(): Promise<void>; start(): Promise<void> };
+  /** Instances of a service in processes of their own. */
+  readonly processes?: (service: string) => Promise<ProcessHost>;
   /** The committed effects of a service, in order. */
   effects(service: string): Promise<readonly string[]>;
 }

@@ -1,14 +1,17 @@
 import type { DeadLetter } from '@parley/messaging';
 import { UNFINISHED_AT_MOST } from '@parley/messaging/transport';
 import { effectsReach, keyedOrNot, numbers } from './effects';
+import type { ProcessEnd } from '../harness/fixture';
 import type { Instance } from '../harness/instance';
-import { eventually, Gate } from '../harness/recorder';
+import { eventually, eventuallyPasses, Gate } from '../harness/recorder';
 import type { TryPromise } from '../suite';
-import { note, type Handle, type TestScenario } from '../harness/test-scenario';
+import { note, TestScenario, type Handle } from '../harness/test-scenario';
 
 const DEATHS_AT_MOST = 10;
 /** Milliseconds: longer than any lease and session of a trial. */
 const LEASE_OVER_WITHIN = 60_000;
+/** Milliseconds: as long, and what it takes to start a process on a busy machine. */
+const HANDED_OVER_WITHIN = 120_000;
 const POISON = 'poison';
 const UNLUCKY = 'unlucky';
 
@@ -21,6 +24,8 @@ export function endingPromise(promise: TryPromise): void {
     'T51',
     async (trial) => {
       for (const keyed of keyedOrNot(trial.kind)) await tryEnding(trial, keyed);
+      if (!trial.offers('processes')) return;
+      for (const end of ['exit', 'blocked'] as const) await tryProcesses(trial, end);
     },
     ['death', 'orphans', 'persistent'],
   );
@@ -82,6 +87,48 @@ async function tryEnding(trial: TestScenario, keyed: boolean): Promise<void> {
       new Set(key === UNLUCKY ? [1, 2, 3] : [1]),
     );
   await survivor.stop();
+}
+
+/**
+ * Processes that really end: by themselves, or blocked for so long that the technology takes their
+ * messages away while they still hold them.
+ */
+async function tryProcesses({ kind, fixture }: TestScenario, end: ProcessEnd): Promise<void> {
+  // Names of its own: their store knows nothing of what instances of this process handled.
+  const trial = new TestScenario(kind, fixture, () => undefined);
+  const contract = trial.contract(`do-job-by-${end}`);
+  const good = ['a', 'b', UNLUCKY, 'c'];
+  const host = await fixture.processes!(trial.receiver);
+  try {
+    const jobsOf = (keys: readonly string[], n: number) => keys.map((key) => ({ key, n }));
+    await trial.send(contract, ...jobsOf(['a', POISON, 'b', UNLUCKY, POISON], 1));
+    for (let lives = 1; (await host.deadLetters()).length === 0; lives++) {
+      if (lives > DEATHS_AT_MOST + 1)
+        throw new Error(`by ${end}: it still ended its process after ${lives - 1} deliveries`);
+      const { over } = await host.start(`${trial.receiver}-${end}-${lives}`, contract, end);
+      const isDead = async () => (await host.deadLetters()).length > 0;
+      await Promise.race([
+        over,
+        eventually(isDead, `by ${end}: death ${lives}, or the dead letter`, HANDED_OVER_WITHIN),
+      ]);
+    }
+    const [letter] = await host.deadLetters();
+    expect(letter).toMatchObject({
+      holds: true,
+      failure: { error: 'ProcessEndedError', tries: UNFINISHED_AT_MOST },
+    });
+    expect(letter!.failure.message.split('\n')).toHaveLength(1 + UNFINISHED_AT_MOST);
+    await trial.send(contract, { key: 'c', n: 1 });
+    await eventuallyPasses(
+      async () =>
+        expect([...(await host.effects())].sort()).toEqual(good.map((key) => `${key}1`).sort()),
+      LEASE_OVER_WITHIN,
+    );
+    expect(await host.deadLetters()).toHaveLength(1);
+  } finally {
+    await host.close();
+    await trial.close();
+  }
 }
 
 /** Starts one after the other until one does not die of it: the poison is a dead letter. */

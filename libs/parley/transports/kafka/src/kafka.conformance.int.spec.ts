@@ -6,6 +6,8 @@ import {
   eventSuite,
   offersBroker,
 } from '@parley/conformance';
+import { join } from 'node:path';
+import { processesOn } from '../../../conformance/src/ending/processes.fixture';
 import { kafka } from './kafka';
 import { dropTopicsOf } from './leftovers.fixture';
 
@@ -24,6 +26,7 @@ const fixture = brokerFixture({
       confirms: true,
       persistent: true,
       orphans: true,
+      processes: true,
       forgets: true,
       broker: offersBroker(broker),
       limits: 'what is larger than max.message.bytes goes by claim check',
@@ -39,6 +42,10 @@ const fixture = brokerFixture({
     return { commands: own, broadcasts: own, events: own };
   },
   broker,
+  processes: processesOn([join(__dirname, 'kafka'), 'kafka'], () => {
+    const own = `${url}?session=6s`;
+    return { commands: own, events: own };
+  }),
   tearDown: () => dropTopicsOf(url, services),
 });
 

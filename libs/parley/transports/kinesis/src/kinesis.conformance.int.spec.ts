@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { brokerFixture, commandSuite, eventSuite } from '@parley/conformance';
+import { processesOn } from '../../../conformance/src/ending/processes.fixture';
 import { kinesis } from './kinesis';
 import { TrialStreams } from './topology.fixture';
 
@@ -16,6 +18,13 @@ async function enter(service: string): Promise<void> {
   await streams!.drop((name) => name.startsWith(prefix) && !name.startsWith(`${prefix}${base}`));
 }
 
+const urlsAt = (at: string) => {
+  const url = new URL(at);
+  for (const [name, value] of Object.entries({ prefix, shards: '2', lease: '3s', poll: '50ms' }))
+    url.searchParams.set(name, value);
+  return { commands: url.href, events: url.href };
+};
+
 const fixture = brokerFixture({
   technology: 'kinesis',
   features: {
@@ -27,6 +36,7 @@ const fixture = brokerFixture({
       confirms: true,
       persistent: true,
       orphans: true,
+      processes: true,
       forgets: true,
       broker: 'Kinesalite stands for Kinesis: its disk would prove nothing of Amazon’s',
       limits: 'what is larger goes by claim check',
@@ -39,12 +49,8 @@ const fixture = brokerFixture({
   technologies: [kinesis],
   url: () => given,
   port: 4567,
-  urls: (at) => {
-    const url = new URL(at);
-    for (const [name, value] of Object.entries({ prefix, shards: '2', lease: '3s', poll: '50ms' }))
-      url.searchParams.set(name, value);
-    return { commands: url.href, events: url.href };
-  },
+  urls: urlsAt,
+  processes: processesOn([join(__dirname, 'kinesis'), 'kinesis'], () => urlsAt(given)),
 });
 
 if (given) {

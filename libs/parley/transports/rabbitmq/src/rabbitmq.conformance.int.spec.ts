@@ -5,6 +5,8 @@ import {
   commandSuite,
   offersBroker,
 } from '@parley/conformance';
+import { join } from 'node:path';
+import { processesOn } from '../../../conformance/src/ending/processes.fixture';
 import { dropQueuesOf } from './leftovers.fixture';
 import { rabbitmq } from './rabbitmq';
 
@@ -23,6 +25,7 @@ const fixture = brokerFixture({
       confirms: true,
       persistent: true,
       orphans: true,
+      processes: true,
       forgets: true,
       broker: offersBroker(broker),
       limits: 'what is larger goes by claim check',
@@ -37,6 +40,9 @@ const fixture = brokerFixture({
   port: 5672,
   urls: (at) => ({ commands: at, broadcasts: at }),
   broker,
+  processes: processesOn([join(__dirname, 'rabbitmq'), 'rabbitmq'], () => ({
+    commands: `${url}?heartbeat=5`,
+  })),
 });
 
 if (url) {
