@@ -253,7 +253,7 @@ export function describeSagaStore(
         );
         expect(await claim()).toBeUndefined();
         expect(await find(key)).toMatchObject({ timeouts: [{ name: 'overdue', failures: 0 }] });
-        await tx((t) => store.save(t, changed(key, 1, { done: true })));
+        await tx((t) => saveOne(t, changed(key, 1, { done: true })));
       });
 
       it('that this version does not know wait for one that does', async () => {
