@@ -13,7 +13,9 @@ export {
   Unanswered,
   waiting,
 } from './harness/call-trial';
+export { CertificateFolder, certificateFor, type Issued, makeCa } from './harness/certificates';
 export { callSuite } from './suites/call';
+export { callTlsSuite } from './suites/call-tls';
 export { callWireSuite, type CallWire } from './suites/call-wire';
 export { commandSuite } from './suites/command';
 export { broadcastSuite } from './suites/broadcast';

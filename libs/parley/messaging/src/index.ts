@@ -32,7 +32,7 @@ export type {
 } from './introspection/messaging-introspection';
 export type { MessagingOptions } from './messaging-options';
 export { MessagingModule } from './messaging.module';
-export { ReplyLostError, OwnerUnavailableError } from './ports/call-transport';
+export { type Caller, ReplyLostError, OwnerUnavailableError } from './ports/call-transport';
 export type { AuditEntry, DeadLetter, DeadLetterFilter, Decision } from './ports/dead-letters';
 export { IdempotencyConflictError } from './ports/idempotency-store';
 export { OutageError } from './ports/outage';

@@ -26,13 +26,6 @@ export const Unanswered = call('wire.never-bound', { request: z.object({}), repl
 /** A deadline that even a busy machine keeps, for tests of other things than deadlines. */
 const NO_HURRY_MS = 60_000;
 
-const context: TransportContext = {
-  service: 'wire',
-  instance: 'wire-1',
-  clock: systemClock,
-  log: () => {},
-};
-
 export const echo: HandleCall = async ({ body }) => ({ ok: true, body });
 /** Answers every call with a name, as JSON. */
 export const named =
@@ -94,10 +87,27 @@ export interface Served {
 /** Servers and callers of one technology of calls; `close` ends all of a test. */
 export class CallTrial {
   readonly scheme: string;
+  /** Warnings of all sides. */
+  readonly warnings: string[] = [];
   private readonly open: { close(): Promise<void> | void }[] = [];
+  private readonly context: TransportContext = {
+    service: 'wire',
+    instance: 'wire-1',
+    clock: systemClock,
+    log: (level, message) => void (level === 'warn' && this.warnings.push(message)),
+  };
 
-  constructor(private readonly technology: Technology) {
-    this.scheme = technology.schemes[0]!;
+  /** @param files the options of URLs for TLS; undefined: without TLS */
+  constructor(
+    private readonly technology: Technology,
+    private readonly files?: () => string,
+  ) {
+    this.scheme = technology.schemes[files ? 1 : 0]!;
+  }
+
+  /** The options of the URL of each side. */
+  get options(): string {
+    return this.files?.() ?? '';
   }
 
   /** Closes something else, too, when the test ends. */
@@ -109,14 +119,20 @@ export class CallTrial {
     for (const one of this.open.splice(0).reverse()) await one.close();
   }
 
-  /** @param port default: a free one */
-  async serve(answer: HandleCall, port?: number, host?: string): Promise<Served> {
+  /**
+   * @param port default: a free one
+   * @param options of the URL of the server
+   */
+  async serve(
+    answer: HandleCall,
+    port?: number,
+    host?: string,
+    options = this.options,
+  ): Promise<Served> {
     const at = port ?? (await freePort());
     const registry = new HandlerRegistry('wire');
-    const server = this.transportFor(`${this.scheme}://127.0.0.1:1`, at, host).server(
-      registry,
-      answer,
-    );
+    const own = `${this.scheme}://127.0.0.1:1${options}`;
+    const server = this.transportFor(own, at, host).server(registry, answer);
     for (const contract of [Ask, Read])
       registry.add(async () => {}, {
         contract,
@@ -146,12 +162,12 @@ export class CallTrial {
   }
 
   urlOf(...ports: number[]): string {
-    return `${this.scheme}://${ports.map((port) => `127.0.0.1:${port}`).join(',')}`;
+    return `${this.scheme}://${ports.map((port) => `127.0.0.1:${port}`).join(',')}${this.options}`;
   }
 
   transportFor(url: string, port?: number, host = '127.0.0.1'): CallTransport {
     const listen = port === undefined ? undefined : { host, port };
-    const transport = this.technology.openCalls!({ urlOf: () => url, listen }, context);
+    const transport = this.technology.openCalls!({ urlOf: () => url, listen }, this.context);
     this.closes(transport);
     return transport;
   }

@@ -30,21 +30,23 @@ export interface CallWire {
   readonly technology: Technology;
   /** Milliseconds until a connection that loses everything is found. */
   readonly silenceMs: number;
+  /** The options of URLs for TLS; undefined: without TLS. */
+  readonly files?: () => string;
 }
 
 /** Bytes of the largest message. */
 const LARGEST = 4 * 1024 * 1024;
 
 /** The behaviour of every technology of calls on its wire, below contracts and retries. */
-export function callWireSuite({ technology, silenceMs }: CallWire): void {
-  const trial = new CallTrial(technology);
+export function callWireSuite({ technology, silenceMs, files }: CallWire): void {
+  const trial = new CallTrial(technology, files);
   const { scheme } = trial;
   const serve = trial.serve.bind(trial);
   const transportTo = trial.transportTo.bind(trial);
   const transportFor = trial.transportFor.bind(trial);
   afterEach(() => trial.close());
 
-  describe(`a call by ${technology.name}`, () => {
+  describe(`a call by ${scheme}`, () => {
     it('is answered with the reply, and its headers arrive as they were sent', async () => {
       const received = gate<IncomingCall>();
       const transport = transportTo(
@@ -126,11 +128,9 @@ export function callWireSuite({ technology, silenceMs }: CallWire): void {
   describe('a deadline', () => {
     it('ends the call on both sides', async () => {
       const handler = waiting();
-      let answer: HandleCall = echo;
-      const transport = transportTo(await serve((incoming) => answer(incoming)));
-      // Connected: else the way of the request may take a good part of the caller's time.
-      await transport.call(asking('{}'));
-      answer = handler.answer;
+      const answers = [echo, handler.answer];
+      const transport = transportTo(await serve((call) => answers.shift()!(call)));
+      await transport.call(asking()); // the connection takes nothing of the deadline
       await expect(transport.call(asking('{}', { within: 1_000 }))).rejects.toBeInstanceOf(
         DeadlineExceededError,
       );
@@ -324,18 +324,22 @@ export function callWireSuite({ technology, silenceMs }: CallWire): void {
       'the URL %s of an owner is refused',
       (url) => {
         const whole = url.startsWith(':') ? scheme + url : url;
-        expect(() => transportFor(whole)).toThrow(new RegExp(`write ${scheme}://`));
+        expect(() => transportFor(whole)).toThrow(new RegExp(`write ${technology.name}://`));
       },
     );
 
     it('an IPv6 address is listened to, and found', async () => {
       const { port } = await serve(echo, undefined, '::1');
-      expect(await reply(transportFor(`${scheme}://[::1]:${port}`), asking('6'))).toBe('6');
+      expect(
+        await reply(transportFor(`${scheme}://[::1]:${port}${trial.options}`), asking('6')),
+      ).toBe('6');
     });
 
     it('a name is resolved', async () => {
       const { port } = await serve(echo);
-      expect(await reply(transportFor(`${scheme}://localhost:${port}`), asking('1'))).toBe('1');
+      expect(
+        await reply(transportFor(`${scheme}://localhost:${port}${trial.options}`), asking('1')),
+      ).toBe('1');
     });
   });
 

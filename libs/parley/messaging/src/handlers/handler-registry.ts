@@ -57,7 +57,7 @@ export class HandlerRegistry {
   private readonly groups = new Map<string, Group>();
 
   constructor(
-    private readonly service: string,
+    readonly service: string,
     private readonly concurrency = 10,
   ) {}
 

@@ -68,6 +68,13 @@ export interface CallServer extends CustomTransportStrategy {
   health(): ConsumerHealth;
 }
 
+/** The service that makes a call. */
+export interface Caller {
+  readonly service: string;
+  /** How it proved its name; undefined: it only says so. */
+  readonly proof?: 'certificate' | 'token';
+}
+
 /** A request as a technology delivers it. */
 export interface IncomingCall {
   readonly contract: string;
@@ -76,6 +83,8 @@ export interface IncomingCall {
   readonly deadline: Deadline;
   /** Aborted at the deadline, when the caller cancelled, and when the drain ran out of time. */
   readonly signal: AbortSignal;
+  /** The service that its connection proved to come from. */
+  readonly caller?: Caller;
 }
 
 /** Handles a request. Never rejects. */
@@ -99,7 +108,8 @@ export interface CallFault {
     | 'deadline-exceeded'
     | 'cancelled'
     | 'idempotency-conflict'
-    | 'no-memory';
+    | 'no-memory'
+    | 'not-allowed';
   readonly message: string;
   /**
    * For one of the contract's own codes: details by its schema. For 'invalid-request': the issues,
@@ -109,12 +119,13 @@ export interface CallFault {
 }
 
 /**
- * Why a call was certainly not handled: no instance could be reached; something that the owner needs
- * is away; the circuit breaker is open, because nearly all calls failed; as many calls as allowed
- * are under way; the owner has too much to do.
+ * Why a call was certainly not handled: no instance could be reached; one side does not trust the
+ * certificate of the other; something that the owner needs is away; the circuit breaker is open,
+ * because nearly all calls failed; as many calls as allowed are under way; the owner has too much
+ * to do.
  */
 export type UnavailableReason =
-  'unreachable' | 'lacking' | 'circuit-open' | 'bulkhead-full' | 'overloaded';
+  'unreachable' | 'untrusted' | 'lacking' | 'circuit-open' | 'bulkhead-full' | 'overloaded';
 
 /** The request took no effect: it was certainly not handled. `reason` says why. */
 export class OwnerUnavailableError extends OutageError {
@@ -131,6 +142,17 @@ export class OwnerUnavailableError extends OutageError {
   ) {
     super(`${contract.name}: ${whatIs} (${why}); ${advice}`);
     this.owner = contract.owner;
+  }
+
+  /** One side does not trust the certificate of the other. */
+  static untrusted(contract: Contract, why: string): OwnerUnavailableError {
+    return new OwnerUnavailableError(
+      contract,
+      why,
+      `there is no trusted connection to ${contract.owner}`,
+      'check the files that CALLS_URL names on both sides',
+      'untrusted',
+    );
   }
 
   /** The owner was reached, but something that it needs was not. */

@@ -12,7 +12,9 @@ export type CallStatus =
   | 'FAILED_PRECONDITION'
   | 'INTERNAL'
   | 'INVALID_ARGUMENT'
+  | 'PERMISSION_DENIED'
   | 'RESOURCE_EXHAUSTED'
+  | 'UNAUTHENTICATED'
   | 'UNAVAILABLE'
   | 'UNIMPLEMENTED';
 
@@ -27,6 +29,8 @@ const STATUS: Readonly<Record<string, CallStatus>> = {
   'deadline-exceeded': 'DEADLINE_EXCEEDED',
   cancelled: 'CANCELLED',
   'too-large': 'RESOURCE_EXHAUSTED',
+  'not-allowed': 'PERMISSION_DENIED',
+  untrusted: 'UNAUTHENTICATED',
 };
 
 /** The status for callers that know no contract. A contract's own code is a FAILED_PRECONDITION. */

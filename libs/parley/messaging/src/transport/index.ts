@@ -4,6 +4,7 @@ export { CallClient } from '../calls/call-client';
 export {
   BalancedCallTransport,
   type CallProtocol,
+  schemesOfCalls,
 } from '../calls/balancing/balanced-call-transport';
 export {
   addressOf,
@@ -13,6 +14,9 @@ export {
   type InstanceAddress,
   readCallsUrl,
 } from '../calls/balancing/calls-url';
+export { TlsFilesError } from '../calls/security/tls-files';
+export type { ClientTls, Peer, ServerTls } from '../calls/security/tls-sides';
+export { notReached, UNTRUSTED } from '../calls/security/trust';
 export type { CircuitBreakerOptions } from '../delivery/circuit-breaker';
 export type { Paused } from '../delivery/circuit-breakers';
 export {
@@ -64,6 +68,7 @@ export { PayloadProcessor } from '../payload/payload-processor';
 export { KEY_LIFETIME_MS, SubjectKeyCache } from '../payload/subject-key-cache';
 export type {
   CallConnection,
+  Caller,
   CallResult,
   HandleCall,
   CallServer,

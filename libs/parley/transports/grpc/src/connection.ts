@@ -13,8 +13,11 @@ import {
   addressOf,
   type CallConnection,
   type CallResult,
+  type ClientTls,
   type InstanceAddress,
+  notReached,
   type OutgoingCall,
+  UNTRUSTED,
 } from '@parley/messaging/transport';
 import { DeadlineExceededError } from '@parley/resilience';
 import { issuesOf, MAX_MESSAGE_BYTES, methodOf, type WireForm } from './codec';
@@ -36,13 +39,25 @@ const CHANNEL: ChannelOptions = {
   'grpc.enable_http_proxy': 0,
 };
 
+/** A client with the requests that it has under way. */
+interface Line {
+  readonly client: Client;
+  /** Of the files for TLS that it connects with. */
+  readonly version?: number;
+  inFlight: number;
+  isLeft: boolean;
+}
+
 /** A gRPC channel to one instance. */
 export class GrpcConnection implements CallConnection {
-  private client?: Client;
+  private line?: Line;
   /** The instance is of an older version: it reads JSON, and knows no protobuf. */
   private speaksJsonOnly = false;
 
-  constructor(private readonly instance: InstanceAddress) {}
+  constructor(
+    private readonly instance: InstanceAddress,
+    private readonly tls?: ClientTls,
+  ) {}
 
   call(request: OutgoingCall): Promise<CallResult> {
     const { contract, headers, body, deadline, signal } = request;
@@ -52,7 +67,8 @@ export class GrpcConnection implements CallConnection {
       if (budget === 0) throw new DeadlineExceededError(contract.name, 0);
       const { path, form } = methodOf(contract);
       const message = this.speaksJsonOnly ? body : encoded(contract, form, body);
-      const client = this.connected();
+      const line = this.connected();
+      const { client } = line;
       const call = client.makeUnaryRequest(
         path,
         asIs,
@@ -62,6 +78,7 @@ export class GrpcConnection implements CallConnection {
         { deadline: deadline.at },
         (error, reply) => {
           signal?.removeEventListener('abort', cancel);
+          ended(line);
           if (!error) return resolve(decoded(form, reply!));
           if (signal?.aborted) return reject(signal.reason);
           if (error.code === status.DEADLINE_EXCEEDED)
@@ -71,40 +88,62 @@ export class GrpcConnection implements CallConnection {
             this.speaksJsonOnly = true;
             return resolve(this.call(request));
           }
+          if (fault?.code === UNTRUSTED)
+            return reject(OwnerUnavailableError.untrusted(contract, fault.message));
           if (fault) return resolve({ ok: false, fault });
           if (wasSent(call, client)) return reject(new ReplyLostError(contract, error.details));
-          this.replace(client);
-          reject(new OwnerUnavailableError(contract, error.details));
+          this.replace(line);
+          reject(notReached(contract, error.details));
         },
       );
+      line.inFlight++;
       const cancel = () => call.cancel();
       signal?.addEventListener('abort', cancel, { once: true });
     });
   }
 
   async close(): Promise<void> {
-    this.client?.close();
-    this.client = undefined;
+    this.line?.client.close();
+    this.line = undefined;
   }
 
-  private connected(): Client {
-    return (this.client ??= new Client(
-      targetOf(this.instance),
-      credentials.createInsecure(),
-      CHANNEL,
-    ));
+  private connected(): Line {
+    const version = this.tls?.version;
+    if (this.line && this.line.version !== version) this.leave(this.line);
+    return (this.line ??= { client: this.open(), version, inFlight: 0, isLeft: false });
+  }
+
+  private open(): Client {
+    const target = targetOf(this.instance);
+    if (!this.tls) return new Client(target, credentials.createInsecure(), CHANNEL);
+    const { secureContext, servername, checkServerIdentity } = this.tls.options();
+    return new Client(
+      target,
+      credentials.createFromSecureContext(secureContext, { checkServerIdentity }),
+      { ...CHANNEL, 'grpc.ssl_target_name_override': servername },
+    );
   }
 
   /**
    * grpc-js waits before it connects again and fails requests meanwhile, though the instance may be
    * back: the next request gets a client that has not failed.
    */
-  private replace(client: Client): void {
-    const state = client.getChannel().getConnectivityState(false);
-    if (client !== this.client || state !== connectivityState.TRANSIENT_FAILURE) return;
-    this.client = undefined;
-    client.close();
+  private replace(line: Line): void {
+    const state = line.client.getChannel().getConnectivityState(false);
+    if (line === this.line && state === connectivityState.TRANSIENT_FAILURE) this.leave(line);
   }
+
+  /** The next request gets another client; this one is closed when its replies have arrived. */
+  private leave(line: Line): void {
+    this.line = undefined;
+    line.isLeft = true;
+    if (line.inFlight === 0) line.client.close();
+  }
+}
+
+function ended(line: Line): void {
+  line.inFlight--;
+  if (line.isLeft && line.inFlight === 0) line.client.close();
 }
 
 const asIs = (bytes: Buffer): Buffer => bytes;

@@ -3,6 +3,7 @@ import type { Technology } from '@parley/messaging';
 import {
   BalancedCallTransport,
   type CallProtocol,
+  schemesOfCalls,
   type TransportContext,
 } from '@parley/messaging/transport';
 import { GrpcConnection } from './connection';
@@ -10,14 +11,15 @@ import { GrpcCallServer } from './server';
 
 const PROTOCOL: CallProtocol = {
   name: 'grpc',
-  connect: (instance) => new GrpcConnection(instance),
-  serve: (at, registry, answer) => new GrpcCallServer(at, registry, answer),
+  alpn: ['h2'],
+  connect: (instance, tls) => new GrpcConnection(instance, tls),
+  serve: (at, registry, answer, tls) => new GrpcCallServer(at, registry, answer, tls),
 };
 
 /** Calls by gRPC: one method per contract, HTTP/2, deadlines and cancellation on the wire. */
 export const grpc: Technology = {
   name: 'grpc',
-  schemes: ['grpc'],
+  schemes: schemesOfCalls('grpc'),
   kinds: ['call'],
   openCalls: (options, context) => {
     setLogger(noteFor(context));

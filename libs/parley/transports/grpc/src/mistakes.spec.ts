@@ -16,8 +16,8 @@ function connectionTo(port: number): GrpcConnection {
 it('a mistake in code is told as what it is where a request is made', async () => {
   const connection = connectionTo((await trial.serve(echo)).port);
   await connection.call(asking());
-  const { client } = connection as unknown as { client: object };
-  Object.assign(client, {
+  const { line } = connection as unknown as { line: { client: object } };
+  Object.assign(line.client, {
     makeUnaryRequest: () => {
       throw bug;
     },

@@ -15,9 +15,11 @@ import {
   type ConsumerHealth,
   twiceFault,
   writtenTwice,
+  type ServerTls,
 } from '@parley/messaging/transport';
 import { formOf, issuesOf, MAX_MESSAGE_BYTES, type Method, methodOf, type WireForm } from './codec';
 import { errorOf } from './fault';
+import { Peers, TlsCredentials } from './peers';
 import { describedFile } from './standard/file-descriptor';
 import { HEALTH_SERVICE, HealthService } from './standard/health-service';
 import { ReflectionService } from './standard/reflection-service';
@@ -34,6 +36,8 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
   private readonly underWay = new CallsUnderWay();
   private healthService?: HealthService;
   private reflection?: ReflectionService;
+  /** Undefined: callers show no certificates. */
+  private readonly peers?: Peers;
   /** The port it listens on; a free one when port 0 was asked for. */
   port = 0;
 
@@ -41,9 +45,11 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
     private readonly at: { readonly host: string; readonly port: number },
     private readonly registry: HandlerRegistry,
     private readonly answer: HandleCall,
+    private readonly tls?: ServerTls,
   ) {
     super({ url: hostAndPort(at.host, at.port), package: '', protoPath: '' });
     this.transportId = TRANSPORT_ID.call;
+    if (tls?.isMutual) this.peers = new Peers(tls, registry.service);
   }
 
   override addHandler(
@@ -64,6 +70,7 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
       // instances that were added.
       'grpc.max_connection_age_ms': milliseconds('5m'),
       'grpc.max_connection_age_grace_ms': milliseconds('1m'),
+      interceptors: this.peers ? [this.peers.interceptor] : [],
     });
   }
 
@@ -128,7 +135,7 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
     return new Promise((resolve, reject) =>
       (this.grpcClient as Server).bindAsync(
         this.url,
-        ServerCredentials.createInsecure(),
+        this.tls ? new TlsCredentials(this.tls) : ServerCredentials.createInsecure(),
         (error, port) => (error ? reject(portTakenError(this.at, error)) : resolve(port)),
       ),
     );
@@ -155,6 +162,7 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
       body,
       deadline: underWay.deadline,
       signal: underWay.signal,
+      caller: this.peers?.of(call).caller,
     });
     underWay.end();
     const reply = answer.ok ? replyOf(contract, form, answer.body) : answer.fault;

@@ -18,7 +18,9 @@ export class Connections {
   /** Connections with their number of requests under way. */
   private readonly served = new Map<Socket, number>();
 
-  accept(socket: Socket): void {
+  /** @param refusal of the certificate of the client */
+  accept(socket: Socket, refusal?: CallFault): void {
+    if (refusal) return refuse(socket, refusal);
     if (this.served.size >= MAX_CONNECTIONS) return refuse(socket, FULL);
     this.served.set(socket, 0);
     socket.on('close', () => this.served.delete(socket));

@@ -1,6 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { OwnerUnavailableError, ReplyLostError } from '@parley/messaging';
-import { bugIn, type CallResult, type OutgoingCall } from '@parley/messaging/transport';
+import {
+  bugIn,
+  type CallResult,
+  notReached,
+  type OutgoingCall,
+  UNTRUSTED,
+} from '@parley/messaging/transport';
 import { DeadlineExceededError, startTimer } from '@parley/resilience';
 import { type Dispatcher, errors } from 'undici';
 import { faultOf } from './fault';
@@ -70,7 +76,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
     }
     const { contract } = this.request;
     const fault = faultOf(this.status, body);
-    if (this.headers[NOT_HANDLED_HEADER] !== undefined)
+    if (this.headers[NOT_HANDLED_HEADER] !== undefined && fault?.code === UNTRUSTED)
+      this.failed(OwnerUnavailableError.untrusted(contract, fault.message));
+    else if (this.headers[NOT_HANDLED_HEADER] !== undefined)
       this.failed(new OwnerUnavailableError(contract, fault?.message ?? 'it was refused'));
     else if (fault) this.answered({ ok: false, fault });
     else this.failed(new ReplyLostError(contract, `HTTP status ${this.status}`));
@@ -81,8 +89,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const bug = error instanceof errors.InvalidArgumentError ? error : bugIn(error);
     if (bug) this.failed(bug);
     else if (error instanceof errors.ResponseExceededMaxSizeError) this.answered(TOO_LARGE);
-    else if (this.sentAt === undefined)
-      this.failed(new OwnerUnavailableError(contract, error.message));
+    else if (this.sentAt === undefined) this.failed(notReached(contract, error.message));
     else this.failed(new ReplyLostError(contract, error.message));
   }
 

@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import type { CallFault } from '@parley/messaging/transport';
 import { errorOf } from './fault';
 import { JSON_TYPE, NOT_HANDLED_HEADER } from './protocol';
@@ -9,7 +10,7 @@ import { JSON_TYPE, NOT_HANDLED_HEADER } from './protocol';
 export function refusalBytes(fault: CallFault): Buffer {
   const { status, body } = errorOf(fault);
   const head = [
-    `HTTP/1.1 ${status} Service Unavailable`,
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     `content-type: ${JSON_TYPE}`,
     `content-length: ${body.length}`,
     `${NOT_HANDLED_HEADER}: true`,

@@ -1,7 +1,10 @@
-import { Server, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { Server, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { Server as TlsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { type Call, openApiOf, schemaOf } from '@parley/contract';
 import {
+  type Caller,
   type CallServer,
   CallsUnderWay,
   callPathOf,
@@ -11,6 +14,7 @@ import {
   type HandleCall,
   type HandlerRegistry,
   portTakenError,
+  type ServerTls,
 } from '@parley/messaging/transport';
 import { Connections } from './connections';
 import { errorOf } from './fault';
@@ -34,15 +38,19 @@ const LIMITS = {
   /** Milliseconds that an idle connection stays open; clients are told, and close it before. */
   keepAliveTimeout: 72_000,
 };
+/** Milliseconds until a connection must have finished the handshake of TLS. */
+const handshakeTimeout = 10_000;
+/** Connections by TLS, also those within their handshake. */
+const MAX_SOCKETS = 2_000;
 
 /** Nest's strategy for calls by HTTP: one route for each contract. */
 export class HttpCallServer extends ConsumerServer<'call'> implements CallServer {
   /** The port it listens on; a free one when port 0 was asked for. */
   port = 0;
   private state: ConsumerHealth['state'] = 'starting';
-  private readonly server = new PatientServer(LIMITS, (request, response) =>
-    this.take(request, response),
-  );
+  private readonly server: Server;
+  /** What the certificate of each connection says. */
+  private readonly callers = new WeakMap<Socket, Caller>();
   private readonly connections = new Connections();
   private readonly bodies = new RequestBodies();
   private readonly underWay = new CallsUnderWay();
@@ -53,9 +61,26 @@ export class HttpCallServer extends ConsumerServer<'call'> implements CallServer
     private readonly at: { readonly host: string; readonly port: number },
     registry: HandlerRegistry,
     private readonly answer: HandleCall,
+    tls?: ServerTls,
   ) {
     super('call', registry);
-    this.server.on('connection', (socket) => this.connections.accept(socket));
+    const take: RequestListener = (request, response) => this.take(request, response);
+    if (tls) this.server = this.byTls(tls, take);
+    else
+      this.server = new PatientServer(LIMITS, take).on('connection', (socket) =>
+        this.connections.accept(socket),
+      );
+  }
+
+  private byTls(tls: ServerTls, take: RequestListener): TlsServer {
+    const server = new PatientTlsServer({ ...LIMITS, handshakeTimeout, ...tls.options() }, take);
+    server.maxConnections = MAX_SOCKETS;
+    tls.onChange(() => server.setSecureContext(tls.context()));
+    return server.on('secureConnection', (socket: TLSSocket) => {
+      const { caller, refusal } = tls.peerOf(socket);
+      if (caller) this.callers.set(socket, caller);
+      this.connections.accept(socket, refusal);
+    });
   }
 
   override listen(started: (error?: unknown) => void): void {
@@ -139,6 +164,7 @@ export class HttpCallServer extends ConsumerServer<'call'> implements CallServer
       body,
       deadline: call.deadline,
       signal: call.signal,
+      caller: this.callers.get(request.socket),
     });
     call.end();
     if (!answer.ok) return this.refuse(response, { fault: answer.fault });
@@ -194,5 +220,9 @@ const TOO_LATE: Refusal = {
 
 /** Leaves idle connections to `Connections`; Node's own server cuts them when it is closed. */
 class PatientServer extends Server {
+  override closeIdleConnections(): void {}
+}
+
+class PatientTlsServer extends TlsServer {
   override closeIdleConnections(): void {}
 }

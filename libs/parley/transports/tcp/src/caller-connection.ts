@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { CallFault, CallUnderWay } from '@parley/messaging/transport';
+import type { Caller, CallFault, CallUnderWay } from '@parley/messaging/transport';
 import { startTimer } from '@parley/resilience';
 import { FrameError, frameOf, FrameReader } from './frames';
 import { faultText, fromCaller, goAwayText, helloText, replyText, type Request } from './packets';
@@ -10,6 +10,16 @@ const PACKET_TIMEOUT_MS = 30_000;
 const MAX_CALLS = 10_000;
 /** Bytes of replies that wait for a caller that does not read them. */
 const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
+
+/** Milliseconds that a refused caller has to read why. */
+const LINGER_MS = 1_000;
+
+/** Tells a caller why nothing of its connection is handled, and ends it. */
+export function refuse(socket: Socket, fault: CallFault): void {
+  socket.on('error', () => undefined).resume();
+  socket.end(frameOf(faultText(undefined, fault)));
+  socket.setTimeout(LINGER_MS, () => socket.destroy());
+}
 
 interface Events {
   asked(request: Request): void;
@@ -29,6 +39,8 @@ export class CallerConnection {
   constructor(
     private readonly socket: Socket,
     private readonly events: Events,
+    /** The service that the certificate of the connection is for. */
+    readonly caller?: Caller,
   ) {
     this.hasLeft = new Promise((resolve) => socket.once('close', () => resolve()));
     socket

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { connect, type Socket } from 'node:net';
+import { connect as connectByTls } from 'node:tls';
 import type { Call } from '@parley/contract';
 import { OwnerUnavailableError, ReplyLostError } from '@parley/messaging';
 import {
@@ -7,15 +8,19 @@ import {
   type CallConnection,
   type CallFault,
   type CallResult,
+  type ClientTls,
   type InstanceAddress,
+  notReached,
   type OutgoingCall,
+  UNTRUSTED,
 } from '@parley/messaging/transport';
 import { DeadlineExceededError, startTimer } from '@parley/resilience';
 import { frameOf, FrameReader, MAX_MESSAGE_BYTES } from './frames';
 import { cancelText, type FromServer, fromServer, requestText, STOPPING } from './packets';
 
-/** Milliseconds that an instance has to accept the connection. */
+/** Milliseconds that an instance has to accept the connection; with TLS, which computes. */
 const CONNECT_TIMEOUT_MS = 1_000;
+const TLS_TIMEOUT_MS = 3_000;
 /**
  * Milliseconds that requests wait for the hello of the instance before they are sent to one that
  * says none: a server of stock Nest. Before, a connection that a proxy accepts and drops has
@@ -43,14 +48,20 @@ interface Waiting {
 export class TcpConnection implements CallConnection {
   private line?: Line;
   private readonly lines = new Set<Line>();
+  /** Of the files for TLS that the line was opened with. */
+  private version?: number;
 
-  constructor(private readonly instance: InstanceAddress) {}
+  constructor(
+    private readonly instance: InstanceAddress,
+    private readonly tls?: ClientTls,
+  ) {}
 
   async call(request: OutgoingCall): Promise<CallResult> {
     const { contract, deadline, signal, body } = request;
     signal?.throwIfAborted();
     if (deadline.budget() === 0) throw new DeadlineExceededError(contract.name, 0);
     if (body.length > MAX_MESSAGE_BYTES) return { ok: false, fault: tooLarge(body.length) };
+    if (this.tls?.version !== this.version) this.line?.leave();
     if (!this.line?.isUsable) this.line = this.open();
     return this.line.ask(request);
   }
@@ -60,7 +71,8 @@ export class TcpConnection implements CallConnection {
   }
 
   private open(): Line {
-    const line = outside(() => new Line(this.instance, () => this.lines.delete(line)));
+    this.version = this.tls?.version;
+    const line = outside(() => new Line(this.instance, this.tls, () => this.lines.delete(line)));
     this.lines.add(line);
     return line;
   }
@@ -79,7 +91,7 @@ class Line {
   private readonly frames = new FrameReader();
   private readonly waiting = new Map<string, Waiting>();
   /** Requests by id that wait for the hello; undefined when it came, or will not come. */
-  private unsent?: Map<string, string> = new Map();
+  private unsent?: Map<string, () => string> = new Map();
   private count = 0;
   private heardAt = performance.now();
   /** True when the instance knows our packets; stock Nest would log a cancellation as an error. */
@@ -87,21 +99,30 @@ class Line {
   private why = 'the instance closed it';
   /** The mistake in code that ended it. */
   private bug?: Error;
+  /** The instance refused the connection: nothing of it was handled. */
+  private refusal?: CallFault;
+  private isOpen = false;
   private stopTimer: () => void;
 
   constructor(
     private readonly at: InstanceAddress,
+    tls: ClientTls | undefined,
     private readonly onClose: () => void,
   ) {
-    this.socket = connect({ host: at.host, port: at.port, noDelay: true });
+    const { host, port } = at;
+    this.socket = tls
+      ? connectByTls({ host, port, ...tls.options() })
+      : connect({ host, port, noDelay: true });
+    if (tls) this.socket.setNoDelay();
     // After the events that already wait: a busy process learns late that it is connected.
     const late = () =>
       setImmediate(() => {
-        if (this.socket.connecting) this.socket.destroy(new Error('no connection in time'));
+        if (!this.isOpen) this.socket.destroy(new Error('no connection in time'));
       });
-    this.stopTimer = startTimer(CONNECT_TIMEOUT_MS, late);
+    this.stopTimer = startTimer(tls ? TLS_TIMEOUT_MS : CONNECT_TIMEOUT_MS, late);
     this.socket
-      .on('connect', () => {
+      .on(tls ? 'secureConnect' : 'connect', () => {
+        this.isOpen = true;
         this.stopTimer();
         this.stopTimer = startTimer(HELLO_PATIENCE_MS, () => this.send());
       })
@@ -136,10 +157,17 @@ class Line {
       });
       signal?.addEventListener('abort', cancel, { once: true });
       this.waiting.set(id, waiting);
-      const text = requestText(id, contract.name, headers, budget, body);
+      // With what is left of the deadline when it is sent.
+      const text = () => requestText(id, contract.name, headers, deadline.budget(), body);
       if (this.unsent) this.unsent.set(id, text);
-      else this.write(text);
+      else this.write(text());
     });
+  }
+
+  /** New requests go elsewhere; those under way are answered. */
+  leave(): void {
+    this.isUsable = false;
+    this.endWhenIdle();
   }
 
   end(why: string): void {
@@ -152,7 +180,7 @@ class Line {
     this.stopTimer();
     const texts = this.unsent?.values() ?? [];
     this.unsent = undefined;
-    for (const text of texts) this.write(text);
+    for (const text of texts) this.write(text());
   }
 
   private giveUp(id: string): void {
@@ -187,9 +215,9 @@ class Line {
         this.isOurs = true;
         return this.send();
       }
-      this.isUsable = false;
-      return this.endWhenIdle();
+      return this.leave();
     }
+    if (packet.fault?.code === UNTRUSTED) this.refusal = packet.fault;
     const waiting = this.waiting.get(packet.id);
     if (!waiting) return;
     waiting.body = packet.body ?? waiting.body;
@@ -216,11 +244,12 @@ class Line {
     this.onClose();
     const where = `${this.at.host}:${this.at.port}: ${this.why}`;
     for (const { contract, settle } of [...this.waiting.values()])
-      settle(
-        this.bug ??
-          (this.unsent
-            ? new OwnerUnavailableError(contract, where)
-            : new ReplyLostError(contract, where)),
-      );
+      settle(this.errorFor(contract, where));
+  }
+
+  private errorFor(contract: Call, where: string): Error {
+    if (this.bug) return this.bug;
+    if (this.refusal) return OwnerUnavailableError.untrusted(contract, this.refusal.message);
+    return this.unsent ? notReached(contract, where) : new ReplyLostError(contract, where);
   }
 }

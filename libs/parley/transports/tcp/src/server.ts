@@ -1,8 +1,10 @@
 import { once } from 'node:events';
-import { createServer, type Server as SocketServer } from 'node:net';
+import { createServer, type Server as SocketServer, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import type { Call } from '@parley/contract';
 import {
   boundedFault,
+  type Caller,
   type CallFault,
   type CallServer,
   type CallUnderWay,
@@ -12,8 +14,9 @@ import {
   type HandleCall,
   type HandlerRegistry,
   portTakenError,
+  type ServerTls,
 } from '@parley/messaging/transport';
-import { CallerConnection } from './caller-connection';
+import { CallerConnection, refuse } from './caller-connection';
 import { MAX_MESSAGE_BYTES } from './frames';
 import { type Request, STOPPING } from './packets';
 
@@ -21,6 +24,8 @@ import { type Request, STOPPING } from './packets';
 const GRACE_MS = 1_000;
 /** Connections of callers at the same time. */
 const MAX_CONNECTIONS = 1_000;
+/** Milliseconds until a connection must have finished the handshake of TLS. */
+const handshakeTimeout = 10_000;
 /** Bytes of a fault's details that travel. */
 const MAX_FAULT_BYTES = 64 * 1024;
 
@@ -40,16 +45,36 @@ export class TcpCallServer extends ConsumerServer<'call'> implements CallServer 
     private readonly at: { readonly host: string; readonly port: number },
     registry: HandlerRegistry,
     private readonly answer: HandleCall,
+    tls?: ServerTls,
   ) {
     super('call', registry);
-    this.server = createServer({ noDelay: true }, (socket) => {
-      const connection: CallerConnection = new CallerConnection(socket, {
+    this.server = tls
+      ? this.byTls(tls)
+      : createServer({ noDelay: true }, (socket) => this.accept(socket));
+    this.server.maxConnections = MAX_CONNECTIONS;
+  }
+
+  private byTls(tls: ServerTls): SocketServer {
+    const options = { noDelay: true, handshakeTimeout, ...tls.options() };
+    const server = createTlsServer(options, (socket) => {
+      const { caller, refusal } = tls.peerOf(socket);
+      if (refusal) refuse(socket, refusal);
+      else this.accept(socket, caller);
+    });
+    tls.onChange(() => server.setSecureContext(tls.context()));
+    return server;
+  }
+
+  private accept(socket: Socket, caller?: Caller): void {
+    const connection: CallerConnection = new CallerConnection(
+      socket,
+      {
         asked: (request) => void this.respond(connection, request),
         closed: () => this.connections.delete(connection),
-      });
-      this.connections.add(connection);
-    });
-    this.server.maxConnections = MAX_CONNECTIONS;
+      },
+      caller,
+    );
+    this.connections.add(connection);
   }
 
   override listen(started: (error?: unknown) => void): void {
@@ -112,7 +137,9 @@ export class TcpCallServer extends ConsumerServer<'call'> implements CallServer 
     call: CallUnderWay,
   ): Promise<void> {
     const { deadline, signal } = call;
-    const answer = await this.answer({ contract: contract.name, headers, body, deadline, signal });
+    const { caller } = connection;
+    const incoming = { contract: contract.name, headers, body, deadline, signal, caller };
+    const answer = await this.answer(incoming);
     call.end();
     connection.end(id);
     if (!answer.ok) connection.fail(id, boundedFault(answer.fault, MAX_FAULT_BYTES));

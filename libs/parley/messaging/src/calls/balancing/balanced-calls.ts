@@ -12,7 +12,7 @@ import {
 import type { CallTransportOptions } from '../../ports/transport';
 import { AddressList, RESOLVE_PAUSE_MS, systemLookup, type Lookup } from './address-list';
 import { readCallsUrl, type CallsUrl, type InstanceAddress } from './calls-url';
-import { Instance, type Reach } from './instance';
+import { Instance } from './instance';
 import { InstancePool } from './instance-pool';
 import { reachByTcp } from './reach';
 
@@ -20,16 +20,18 @@ import { reachByTcp } from './reach';
 const PATIENCE_MS = 250;
 
 export interface BalancedCallsOptions {
-  /** Its schemes, without the colon; the first one is shown in errors. */
+  /** Its schemes, without the colon: without TLS, and with it. */
   readonly schemes: readonly string[];
   readonly urlOf: CallTransportOptions['urlOf'];
   readonly clock: Clock;
+  /** Reads the files of a URL, so that a mistake ends the start. */
+  prepare?(url: CallsUrl): void;
   /** Opens nothing yet. */
-  connect(instance: InstanceAddress, url: CallsUrl): CallConnection;
+  connect(instance: InstanceAddress, url: CallsUrl, owner: string): CallConnection;
   /** Default: by the operating system. */
   readonly lookup?: Lookup;
   /** Asks whether an instance accepts connections again. Default: by opening one. */
-  readonly reach?: Reach;
+  reach?(instance: InstanceAddress, url: CallsUrl, owner: string): Promise<void>;
 }
 
 /**
@@ -39,10 +41,10 @@ export interface BalancedCallsOptions {
 export class BalancedCalls {
   private readonly owners = new Map<string, OwnerCalls>();
 
-  /** @throws CallsUrlError for the URL of any owner that could be called */
+  /** @throws CallsUrlError or TlsFilesError for the URL of any owner that could be called */
   constructor(private readonly options: BalancedCallsOptions) {
     for (const { kind, owner } of contractsLoaded())
-      if (kind === 'call') readCallsUrl(options.urlOf(owner), options.schemes);
+      if (kind === 'call') options.prepare?.(readCallsUrl(options.urlOf(owner), options.schemes));
   }
 
   /**
@@ -76,7 +78,7 @@ export class BalancedCalls {
     const { urlOf, schemes } = this.options;
     let calls = this.owners.get(owner);
     if (!calls) {
-      calls = new OwnerCalls(readCallsUrl(urlOf(owner), schemes), this.options);
+      calls = new OwnerCalls(owner, readCallsUrl(urlOf(owner), schemes), this.options);
       this.owners.set(owner, calls);
     }
     return calls;
@@ -89,14 +91,15 @@ class OwnerCalls {
   private readonly list: AddressList;
 
   constructor(
+    owner: string,
     readonly url: CallsUrl,
     options: BalancedCallsOptions,
   ) {
-    const { clock, lookup = systemLookup, reach = reachByTcp } = options;
+    const { clock, lookup = systemLookup } = options;
     this.pool = new InstancePool(
       url.balance,
-      (at) => new Instance(at, clock, () => options.connect(at, url)),
-      reach,
+      (at) => new Instance(at, clock, () => options.connect(at, url, owner)),
+      (at) => (options.reach ?? reachByTcp)(at, url, owner),
     );
     this.list = new AddressList(url, clock, lookup, (addresses) => this.pool.update(addresses));
   }

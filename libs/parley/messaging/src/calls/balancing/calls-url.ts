@@ -20,11 +20,30 @@ export type Balance = (typeof BALANCES)[number];
 /** A URL for calls that cannot be read. */
 export class CallsUrlError extends Error {
   override readonly name = 'CallsUrlError';
-  constructor(url: string, why: string, scheme: string) {
+  constructor(url: string, why: string, [scheme, secure]: readonly string[]) {
+    const byTls =
+      secure === undefined
+        ? ''
+        : `; ${secure}:// is by TLS, with the files ?ca=…&cert=…&key=…&clientCa=…`;
     super(
-      `"${withoutCredentials(url)}" ${why}; write ${scheme}://10.0.0.1:5020,10.0.0.2:5020 or ${scheme}://catalog:5020, a name that resolves to every instance, or ${scheme}:///run/calls/catalog, a file that lists them, and add ?balance=${BALANCES.join('|')} for another balance than the first`,
+      `"${withoutCredentials(url)}" ${why}; write ${scheme}://10.0.0.1:5020,10.0.0.2:5020 or ${scheme}://catalog:5020, a name that resolves to every instance, or ${scheme}:///run/calls/catalog, a file that lists them, and add ?balance=${BALANCES.join('|')} for another balance than the first${byTls}`,
     );
   }
+}
+
+/** The options of a URL that name files for TLS, in PEM. */
+const TLS_OPTIONS = ['ca', 'cert', 'key', 'clientCa'] as const;
+
+/** Paths of the files for TLS. */
+export interface TlsPaths {
+  /** The CAs that sign certificates of owners. Default: those that Node knows. */
+  readonly ca?: string;
+  /** The certificate of this service, followed by those between it and its CA. */
+  readonly cert?: string;
+  /** The key of `cert`, without a passphrase. */
+  readonly key?: string;
+  /** The CAs that sign certificates of callers. With it, a caller without one is refused. */
+  readonly clientCa?: string;
 }
 
 /** The instances of an owner, the same form for every technology of calls. */
@@ -40,17 +59,19 @@ export interface CallsUrl {
   readonly file?: string;
   /** Default 'round-robin'. */
   readonly balance: Balance;
+  /** Undefined: without TLS. */
+  readonly tls?: TlsPaths;
 }
 
 /**
  * Reads `scheme://host:port[,host:port…][?balance=round-robin|least-requests|mesh]`, or
  * `scheme:///path/of/a/file[?balance=…]`.
- * @param schemes that the technology answers to; the first one is shown in errors
+ * @param schemes of the technology: without TLS, and with it
  * @throws CallsUrlError
  */
 export function readCallsUrl(url: string, schemes: readonly string[]): CallsUrl {
   const refuse = (why: string): never => {
-    throw new CallsUrlError(url, why, schemes[0]!);
+    throw new CallsUrlError(url, why, schemes);
   };
   const [, scheme, hostList, path, query] =
     /^([a-z]+):\/\/(?:([^/?#]+)\/?|(\/[^?#]+))(?:\?([^#]*))?$/.exec(url) ?? [];
@@ -59,10 +80,21 @@ export function readCallsUrl(url: string, schemes: readonly string[]): CallsUrl 
   const hosts = hostList?.split(',').map((one) => hostIn(one, refuse)) ?? [];
   if (hosts.length > 1 && hosts.some(({ host }) => isIP(host) === 0))
     return refuse('mixes names with other hosts');
-  const balance = balanceIn(query, refuse);
+  const { balance, files } = optionsIn(query, refuse);
   if (balance === 'mesh' && hosts.length !== 1)
     return refuse('must have one address when a mesh balances');
-  return { scheme, hosts, balance, ...(path && { file: decodeURIComponent(path) }) };
+  const isByTls = scheme === schemes[1];
+  const [file] = Object.keys(files);
+  if (!isByTls && file !== undefined) return refuse(`has "${file}", which is for TLS`);
+  if ((files.cert === undefined) !== (files.key === undefined))
+    return refuse('has one of cert and key, which belong together');
+  return {
+    scheme,
+    hosts,
+    balance,
+    ...(path && { file: decodeURIComponent(path) }),
+    ...(isByTls && { tls: files }),
+  };
 }
 
 /**
@@ -89,14 +121,21 @@ function hostIn(authority: string, refuse: (why: string) => never): InstanceAddr
   return { host: plain === 'localhost' ? '127.0.0.1' : (bracketed ?? plain)!, port };
 }
 
-function balanceIn(query: string | undefined, refuse: (why: string) => never): Balance {
+function optionsIn(
+  query: string | undefined,
+  refuse: (why: string) => never,
+): { readonly balance: Balance; readonly files: TlsPaths } {
   let balance: Balance = 'round-robin';
+  const files: Partial<Record<(typeof TLS_OPTIONS)[number], string>> = {};
   for (const [name, value] of new URLSearchParams(query)) {
-    if (name !== 'balance') return refuse(`has the unknown parameter "${name}"`);
-    balance =
-      BALANCES.find((known) => known === value) ?? refuse(`has the unknown balance "${value}"`);
+    const file = TLS_OPTIONS.find((known) => known === name);
+    if (file) files[file] = value || refuse(`has no path after "${name}="`);
+    else if (name !== 'balance') return refuse(`has the unknown parameter "${name}"`);
+    else
+      balance =
+        BALANCES.find((known) => known === value) ?? refuse(`has the unknown balance "${value}"`);
   }
-  return balance;
+  return { balance, files };
 }
 
 /** Everything from the slashes to the last `@` of the same part is left out. */
