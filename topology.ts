@@ -35,8 +35,11 @@ export interface Process {
    * commands nor events.
    */
   data?: string;
-  /** Owners it calls (synchronous, a reply or a deadline). */
-  calls?: Service[];
+  /**
+   * Owners it calls (synchronous, a reply or a deadline). A contract, `catalog.quote-price`, stands
+   * for itself alone: the owner answers it no other one.
+   */
+  calls?: (Service | `${Service}.${string}`)[];
   /** Owners it sends commands to (stored until handled). */
   commands?: Service[];
   /** Owners whose events it follows in its own pace (the durable log). */
@@ -153,13 +156,18 @@ export const topology: Process[] = [
 
 /**
  * The services that send a contract. Events and broadcasts: its owner. Calls and commands: the
- * processes that list its owner under `calls` or `commands`.
+ * processes that list its owner, or a call itself, under `calls` or `commands`.
  */
-export function sendersOf({ kind, owner }: { readonly kind: string; readonly owner: string }) {
+export function sendersOf(contract: {
+  readonly kind: string;
+  readonly owner: string;
+  readonly name: string;
+}) {
+  const { kind, owner, name } = contract;
   const list = kind === 'call' ? 'calls' : kind === 'command' ? 'commands' : undefined;
   return topology
     .filter((process) =>
-      list ? process[list]?.some((name) => name === owner) : process.name === owner,
+      list ? process[list]?.some((to) => to === owner || to === name) : process.name === owner,
     )
     .map(({ name }) => name);
 }
@@ -201,3 +209,27 @@ export function operationsPort(
 
 export const instanceName = (process: Process, instance: number): string =>
   `${process.name}-${instance + 1}`;
+
+/** The owners that a process calls. */
+export const ownersCalled = ({ calls = [] }: Process): Service[] => [
+  ...new Set(calls.map((name) => name.split('.')[0] as Service)),
+];
+
+/** Who may call an owner, as its variables CALLS_ALLOWED and CALLS_ALLOWED_<OWNER>_<NAME> say it. */
+export function callsAllowed(owner: ProcessName): Record<string, string> {
+  const callersOf = (...names: string[]) =>
+    topology.filter(({ calls = [] }) => calls.some((name) => names.includes(name)));
+  const list = (callers: Process[]) => callers.map(({ name }) => name).join(',') || 'none';
+  const contracts = topology
+    .flatMap(({ calls = [] }) => calls)
+    .filter((name) => name.startsWith(`${owner}.`));
+  return {
+    CALLS_ALLOWED: list(callersOf(owner)),
+    ...Object.fromEntries(
+      contracts.map((name) => [
+        `CALLS_ALLOWED_${name.toUpperCase().replace(/[.-]/g, '_')}`,
+        list(callersOf(owner, name)),
+      ]),
+    ),
+  };
+}

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { commandLine } from '../terminal/command-line.mjs';
 import { passwordVariable, roles } from '../database/database.mjs';
-import { httpPort, topology } from '../topology/topology.mjs';
+import { httpPort, ownersCalled, topology } from '../topology/topology.mjs';
 
 /** @import { Process } from '../../topology.js' */
 
@@ -109,9 +109,10 @@ function environment(process) {
  * A service that is called is ready before its callers start, and stops after them.
  * @param {Process} process
  */
-function dependencies({ data, calls = [], outside = [] }) {
+function dependencies(process) {
+  const { data, outside = [] } = process;
   const others = [
-    ...calls,
+    ...ownersCalled(process),
     ...outside.filter((name) => topology.some((process) => process.name === name)),
   ];
   return [

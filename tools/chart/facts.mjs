@@ -2,7 +2,7 @@
 // that the services give their subscriptions.
 import fs from 'node:fs';
 import path from 'node:path';
-import { topology } from '../topology/topology.mjs';
+import { ownersCalled, topology } from '../topology/topology.mjs';
 
 /** @import { Process } from '../../topology.js' */
 
@@ -77,9 +77,9 @@ const asksOperations = (/** @type {Process} */ { name }) => name === 'console';
  * @returns {Connection[]}
  */
 function reachedFrom(process) {
-  const { calls = [], outside = [] } = process;
+  const { outside = [] } = process;
   return [
-    ...calls.map((name) => ({ name, port: PORTS.calls })),
+    ...ownersCalled(process).map((name) => ({ name, port: PORTS.calls })),
     ...(asksOperations(process)
       ? ours.map((other) => ({ name: other.name, port: operationsPortOf(other) }))
       : []),

@@ -1,7 +1,7 @@
 // The topology as a drawing in Mermaid: arrows as topology.ts has them, each with the contracts that
 // the sources of the services use.
 import { betweenMarkers } from '../build/between-markers.mjs';
-import { topology } from '../topology/topology.mjs';
+import { ownersCalled, topology } from '../topology/topology.mjs';
 import { HOME } from './contract-sources.mjs';
 import { usersOf } from './contract-users.mjs';
 import { readIfThere } from './written-files.mjs';
@@ -65,9 +65,12 @@ const isReported = (kind) => kind === 'event' || kind === 'broadcast';
 
 /** @returns {Arrow[]} */
 const arrows = () =>
-  topology.flatMap(({ name, calls = [], commands = [], follows = [], listens = [] }) => [
-    ...calls.map((to) => /** @type {Arrow} */ ({ from: name, to, kind: 'call' })),
-    ...commands.map((to) => /** @type {Arrow} */ ({ from: name, to, kind: 'command' })),
-    ...follows.map((from) => /** @type {Arrow} */ ({ from, to: name, kind: 'event' })),
-    ...listens.map((from) => /** @type {Arrow} */ ({ from, to: name, kind: 'broadcast' })),
-  ]);
+  topology.flatMap((process) => {
+    const { name, commands = [], follows = [], listens = [] } = process;
+    return [
+      ...ownersCalled(process).map((to) => /** @type {Arrow} */ ({ from: name, to, kind: 'call' })),
+      ...commands.map((to) => /** @type {Arrow} */ ({ from: name, to, kind: 'command' })),
+      ...follows.map((from) => /** @type {Arrow} */ ({ from, to: name, kind: 'event' })),
+      ...listens.map((from) => /** @type {Arrow} */ ({ from, to: name, kind: 'broadcast' })),
+    ];
+  });

@@ -15,5 +15,14 @@ if (existsSync('topology.ts')) {
 /** @type {typeof import('../../topology.js')} */
 const built = createRequire(import.meta.url)(path.join(root, 'dist/topology.js'));
 
-export const { topology, PORTS, sendersOf, httpPort, callsPort, operationsPort, instanceName } =
-  built;
+export const {
+  topology,
+  PORTS,
+  sendersOf,
+  httpPort,
+  callsPort,
+  operationsPort,
+  instanceName,
+  ownersCalled,
+  callsAllowed,
+} = built;

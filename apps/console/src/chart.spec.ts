@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { milliseconds, type Contract, type Duration } from '@parley/contract';
 import { parse, parseAllDocuments } from 'yaml';
-import { type Process, topology } from '../../../topology';
+import { ownersCalled, type Process, topology } from '../../../topology';
 import { AFTERWARDS } from '../../../libs/parley/service/src/drain';
 import { readEnvironment, ROOT } from './read-environment.fixture';
 
@@ -38,10 +38,10 @@ const services = topology.filter(({ place }) => place !== 'outside');
 
 /** `gateway > catalog: 5000`, for each connection that topology.ts asks for. */
 function connectionsOf(process: Process): string[] {
-  const { name, calls = [], outside = [] } = process;
+  const { name, outside = [] } = process;
   const asked = name === 'console' ? services : [];
   return [
-    ...calls.map((owner) => `${name} > ${owner}: 5000`),
+    ...ownersCalled(process).map((owner) => `${name} > ${owner}: 5000`),
     ...asked.map(
       (other) =>
         `${name} > ${other.name}: ${['gateway', 'console'].includes(other.name) ? 9000 : 3000}`,

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Contract, Kind } from '@parley/contract';
-import { type Process, topology } from '../../../topology';
+import { callsAllowed, ownersCalled, type Process, topology } from '../../../topology';
 
 const ROOT = join(__dirname, '../../..');
 /** Files that are not the service: specs, trials, fixtures. */
@@ -57,25 +57,28 @@ describe('topology.ts', () => {
     expect(new Set(topology.map(({ slot }) => slot)).size).toBe(topology.length);
   });
 
-  it.each(services)(
-    'says of %s whom it talks to',
-    (name, { calls = [], commands = [], follows = [], listens = [], answersCalls }) => {
-      const source = sourceOf(name);
-      const [handled, sent] = [found(source, HANDLED), found(source, SAID)];
-      expect({
-        calls: owners(sent, 'call'),
-        commands: owners(sent, 'command'),
-        follows: owners(handled, 'event'),
-        listens: owners(handled, 'broadcast'),
-      }).toEqual({
-        calls: [...calls].sort(),
-        commands: [...commands].sort(),
-        follows: [...follows].sort(),
-        listens: [...listens].sort(),
-      });
-      expect(answersCalls).toBe(handled.some(({ kind }) => kind === 'call'));
-    },
-  );
+  it.each(services)('says of %s whom it talks to', (name, process) => {
+    const { commands = [], follows = [], listens = [], answersCalls } = process;
+    const source = sourceOf(name);
+    const [handled, sent] = [found(source, HANDLED), found(source, SAID)];
+    expect({
+      calls: owners(sent, 'call'),
+      commands: owners(sent, 'command'),
+      follows: owners(handled, 'event'),
+      listens: owners(handled, 'broadcast'),
+    }).toEqual({
+      calls: ownersCalled(process).sort(),
+      commands: [...commands].sort(),
+      follows: [...follows].sort(),
+      listens: [...listens].sort(),
+    });
+    expect(answersCalls).toBe(handled.some(({ kind }) => kind === 'call'));
+  });
+
+  it('says who may call an owner', () => {
+    expect(callsAllowed('catalog')).toEqual({ CALLS_ALLOWED: 'gateway,orders,console' });
+    expect(callsAllowed('inventory')).toEqual({ CALLS_ALLOWED: 'none' });
+  });
 
   it.each([...contracts.values()].map((contract) => [contract.name, contract] as const))(
     '%s is handled, or told, by its owner and nobody else',

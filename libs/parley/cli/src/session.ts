@@ -18,6 +18,7 @@ export interface Surroundings {
   readonly sendersOf?: (contract: {
     readonly kind: string;
     readonly owner: string;
+    readonly name: string;
   }) => readonly string[];
 }
 

@@ -15,6 +15,7 @@ export {
 } from './harness/call-trial';
 export { CertificateFolder, certificateFor, type Issued, makeCa } from './harness/certificates';
 export { callSuite } from './suites/call';
+export { callersSuite } from './suites/callers';
 export { callTlsSuite } from './suites/call-tls';
 export { callWireSuite, type CallWire } from './suites/call-wire';
 export { commandSuite } from './suites/command';

@@ -3,6 +3,7 @@ import { CallClient } from './calls/call-client';
 import { CallHandler } from './calls/call-handler';
 import { CallAdmission } from './calls/resilience/call-admission';
 import { CallTargets } from './calls/resilience/call-targets';
+import { Callers } from './calls/security/callers';
 import { IdempotentCalls } from './calls/idempotent-calls';
 import { systemClock } from './clock';
 import { DeadLetterService } from './dead-letters/dead-letter-service';
@@ -56,7 +57,10 @@ export function compose(options: CompleteOptions) {
   const calls = urls.calls && routes.calls(urls.calls, options.listen);
   const envelopes = new Envelopes(options, clock);
   const callTargets = new CallTargets(clock, log, options.callResilience);
-  const callClient = new CallClient(calls, envelopes, observer, callTargets);
+  const { tokens } = options.callers ?? {};
+  const callers = options.callers && new Callers(options.callers, log);
+  if (options.listen) refuseWithoutProof(options.callers, calls?.provesCallers);
+  const callClient = new CallClient(calls, envelopes, observer, callTargets, tokens);
   const messenger = new Messenger(service, envelopes, transactions, publisher, callClient);
 
   const pipeline = new Pipeline(
@@ -79,6 +83,7 @@ export function compose(options: CompleteOptions) {
     store?.idempotency && new IdempotentCalls(transactions, store.idempotency),
     outageReaders(),
     admission,
+    callers,
   );
   const letters = store?.lanes.deadLetters;
   const deadLetters = letters && new DeadLetterService(letters, registry, clock, payloads, service);
@@ -99,8 +104,21 @@ export function compose(options: CompleteOptions) {
     calls,
     callTargets,
     admission,
+    callers,
     messenger,
     pipeline,
     callHandler,
   };
+}
+
+/** @throws Error when callers are chosen by their names, and nothing proves these */
+function refuseWithoutProof(
+  { allowed, allowedFor = {}, tokens }: CompleteOptions['callers'] = {},
+  byCertificates = false,
+): void {
+  const isChosen = allowed !== undefined || Object.keys(allowedFor).length > 0;
+  if (isChosen && !byCertificates && !tokens?.verifies)
+    throw new Error(
+      'CALLS_ALLOWED says who may call, but nothing proves who calls: add the CA of the callers to CALLS_URL (grpcs://…&clientCa=/run/tls/ca.crt), or set CALLS_TOKEN_KEYS',
+    );
 }

@@ -2,6 +2,7 @@
 // technologies and stores find their parts in @parley/messaging/transport.
 export { type ApplicationOptions, startMessaging } from './application-life';
 export { CallError } from './calls/call-error';
+export type { CallersOptions, CallerTokens, TokenProof } from './calls/security/callers';
 export {
   type BulkRequest,
   type BulkResult,
@@ -32,7 +33,12 @@ export type {
 } from './introspection/messaging-introspection';
 export type { MessagingOptions } from './messaging-options';
 export { MessagingModule } from './messaging.module';
-export { type Caller, ReplyLostError, OwnerUnavailableError } from './ports/call-transport';
+export {
+  type Caller,
+  CallNotAllowedError,
+  OwnerUnavailableError,
+  ReplyLostError,
+} from './ports/call-transport';
 export type { AuditEntry, DeadLetter, DeadLetterFilter, Decision } from './ports/dead-letters';
 export { IdempotencyConflictError } from './ports/idempotency-store';
 export { OutageError } from './ports/outage';

@@ -1,4 +1,5 @@
 import type { Duration } from '@parley/contract';
+import type { CallersOptions } from './calls/security/callers';
 import type { Clock } from './clock';
 import type { CircuitBreakerOptions } from './delivery/circuit-breaker';
 import type { FailpointHook } from './ports/failpoints';
@@ -51,6 +52,8 @@ export interface MessagingOptions {
    * that are answered at the same time. False: none of them, for measurements. Default true.
    */
   readonly callResilience?: boolean;
+  /** Who may call this service, and how it proves its own name. Default: everybody may. */
+  readonly callers?: CallersOptions;
   readonly clock?: Clock;
   readonly random?: () => number;
   readonly observer?: DeliveryObserver;

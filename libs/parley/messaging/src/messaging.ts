@@ -187,6 +187,7 @@ export class Messaging {
     this.parts.runs.stop();
     await Promise.all(this.parts.routes.all().map((transport) => transport.close()));
     await this.parts.calls?.close();
+    this.options.callers?.tokens?.close();
     await this.parts.payloads.close();
     await this.store?.close();
   }

@@ -36,6 +36,15 @@ const duration = z.string().transform((text, context) => {
   }
 });
 
+/** `none` is a list without a service: an empty variable counts as not set. */
+const servicesIn = (text: string): readonly string[] =>
+  text === 'none'
+    ? []
+    : text
+        .split(',')
+        .map((name) => name.trim())
+        .filter((name) => name !== '');
+
 /** Variables that every service reads. */
 const kit = z.object({
   PORT: port
@@ -143,6 +152,21 @@ const kit = z.object({
     .describe(
       'the policies of calls (circuit breaker, bulkhead, budget, limit); off: for measuring',
     ),
+  CALLS_ALLOWED: z
+    .string()
+    .optional()
+    .transform((text) => (text === undefined ? undefined : servicesIn(text)))
+    .describe(
+      'the services whose calls are answered, with commas in between, or none; CALLS_ALLOWED_<OWNER>_<NAME> overrides it for one contract',
+    ),
+  CALLS_TOKEN_KEY: z
+    .string()
+    .optional()
+    .describe("path of this service's private key, with which it signs tokens for its calls"),
+  CALLS_TOKEN_KEYS: z
+    .string()
+    .optional()
+    .describe('path of the public keys of the services that call, a JSON Web Key Set'),
   PARLEY_FAILPOINT: failPoint
     .optional()
     .describe(
@@ -161,10 +185,15 @@ export type Environment = z.infer<typeof kit> & {
    * their kind goes by the kind's.
    */
   readonly contractUrls: Readonly<Record<string, string>>;
+  /** Who may call single contracts, by variable: `CALLS_ALLOWED_CATALOG_QUOTE_PRICE`. */
+  readonly allowedFor: Readonly<Record<string, readonly string[]>>;
 };
 
 /** A URL for one owner (calls) or one contract instead of a whole kind. */
 const URL_OF_ONE = /^(CALLS|COMMANDS|BROADCASTS|EVENTS)_URL_[A-Z0-9_]+$/;
+
+/** Who may call one contract instead of all of a service. */
+const ALLOWED_FOR_ONE = /^CALLS_ALLOWED_[A-Z0-9_]+$/;
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -228,13 +257,18 @@ export function readEnvironment<S extends z.ZodRawShape = Record<never, never>>(
     contractUrls: Object.fromEntries(
       Object.entries(given).filter(([name]) => URL_OF_ONE.test(name) && !name.startsWith('CALLS_')),
     ),
+    allowedFor: Object.fromEntries(
+      Object.entries(given)
+        .filter(([name]) => ALLOWED_FOR_ONE.test(name))
+        .map(([name, text]) => [name, servicesIn(text!)]),
+    ),
   } as never;
 }
 
 /** The environment as it may be logged. */
 export function describeEnvironment(environment: object): Readonly<Record<string, unknown>> {
-  const { contractUrls = {}, ...rest } = environment as Partial<Environment>;
-  const variables = Object.entries({ ...rest, ...contractUrls }).filter(
+  const { contractUrls = {}, allowedFor = {}, ...rest } = environment as Partial<Environment>;
+  const variables = Object.entries({ ...rest, ...contractUrls, ...allowedFor }).filter(
     ([, value]) => value !== undefined && typeof value !== 'function',
   );
   return Object.fromEntries(

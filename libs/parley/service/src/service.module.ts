@@ -2,6 +2,7 @@ import { Module, type DynamicModule, type InjectionToken, type Type } from '@nes
 import { TerminusModule } from '@nestjs/terminus';
 import { contractsLoaded } from '@parley/contract';
 import {
+  type CallersOptions,
   MessagingModule,
   type MessagingOptions,
   type Store,
@@ -11,6 +12,7 @@ import { explainingUrlErrors, urlVariable } from '@parley/messaging/transport';
 import { Logger, Metrics, observers } from '@parley/observability';
 import type { PostgresStoreOptions } from '@parley/postgres';
 import { DataSource, type EntityTarget, type MigrationInterface } from 'typeorm';
+import { JwtCallerTokens } from './caller-tokens';
 import { Database, DatabaseError } from './database';
 import type { Environment } from './environment';
 import { passesOf } from './fail-point';
@@ -141,6 +143,7 @@ async function messagingOptions(
     ...Object.fromEntries(own.map(({ variable, url }) => [variable, url])),
   };
   const technologies = await technologiesFor(urls, ownTechnologies);
+  const callers = callersOf(name, environment, logger);
   const passes = passesOf(environment, logger);
   const storeFor = database && (await storeMaker({ service: name, log: logger.write, passes }));
   return (dataSource) => ({
@@ -163,10 +166,30 @@ async function messagingOptions(
     concurrency: environment.CONCURRENCY,
     circuitBreaker: environment.PAUSE_AT > 0 && { failureRatio: environment.PAUSE_AT / 100 },
     callResilience: environment.CALLS_RESILIENCE === 'on',
+    callers,
     observer: observers(metrics.observer, conversations.observer),
     log: logger.write,
     passes,
   });
+}
+
+/** @throws UnusableFileError */
+function callersOf(
+  service: string,
+  environment: Environment,
+  { write: log }: Logger,
+): CallersOptions | undefined {
+  const { CALLS_ALLOWED: allowed, CALLS_TOKEN_KEY: key, CALLS_TOKEN_KEYS: keys } = environment;
+  const own = contractsLoaded().filter(({ kind, owner }) => kind === 'call' && owner === service);
+  const allowedFor = own.flatMap(({ kind, name }) => {
+    const variable = urlVariable(kind, name).replace('_URL_', '_ALLOWED_');
+    const services = environment.allowedFor[variable];
+    return services ? [[name, services] as const] : [];
+  });
+  const hasTokens = key !== undefined || keys !== undefined;
+  if (!hasTokens && allowed === undefined && allowedFor.length === 0) return undefined;
+  const tokens = hasTokens ? new JwtCallerTokens({ service, key, keys, log }) : undefined;
+  return { allowed, allowedFor: Object.fromEntries(allowedFor), tokens };
 }
 
 /**

@@ -45,8 +45,11 @@ const SCHEMES: Readonly<Record<string, keyof typeof LOADERS>> = {
   sqs: 'sqs',
   kinesis: 'kinesis',
   grpc: 'grpc',
+  grpcs: 'grpc',
   http: 'http',
+  https: 'http',
   tcp: 'tcp',
+  tcps: 'tcp',
   memory: 'memory',
 };
 

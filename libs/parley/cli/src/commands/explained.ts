@@ -31,6 +31,8 @@ export const Handler = z.looseObject({
   timeout: z.number().optional(),
   deadline: z.number().optional(),
   idempotent: z.boolean().optional(),
+  /** Services that may call; missing: all. */
+  callers: z.array(z.string()).optional(),
   retry: z
     .looseObject({
       immediate: z.number(),
@@ -132,11 +134,14 @@ function policiesOf(handler: Handler): readonly string[] {
   ];
 }
 
-const policiesOfCall = ({ deadline, idempotent }: Handler): readonly string[] => [
+const policiesOfCall = ({ deadline, idempotent, callers }: Handler): readonly string[] => [
   `deadline ${span(deadline ?? 0)} unless less is left of the caller's budget`,
   idempotent
     ? 'idempotent: asked again when the answer is lost'
     : 'not idempotent: a lost answer is told, never asked for again',
+  ...(callers
+    ? [`answers ${callers.join(', ') || 'nobody'}, by proof of the name (CALLS_ALLOWED)`]
+    : []),
 ];
 
 function policiesOfDelivery({ kind, key, concurrency, batch, live, from }: Handler) {

@@ -15,7 +15,11 @@ export const KnownContracts = z.array(
 );
 type KnownContracts = z.infer<typeof KnownContracts>;
 
-type SendersOf = (contract: { readonly kind: string; readonly owner: string }) => readonly string[];
+type SendersOf = (contract: {
+  readonly kind: string;
+  readonly owner: string;
+  readonly name: string;
+}) => readonly string[];
 
 /** A contract with everybody who has to do with it. */
 export interface CatalogueEntry {
@@ -54,7 +58,7 @@ export function catalogueOf(
     const byDefault = isAsked ? all.map(({ service }) => service) : [owner];
     return {
       ...{ name, kind, owner, version, ...(key !== undefined && { key }) },
-      senders: sendersOf?.({ kind, owner }) ?? byDefault,
+      senders: sendersOf?.({ kind, owner, name }) ?? byDefault,
       handlers: all.flatMap((one) =>
         one.handlers.map(({ handler, subscription }) => ({
           ...{ service: one.service, handler, version: one.version },

@@ -26,6 +26,8 @@ export interface InstanceOptions {
   readonly handlerGrace?: MessagingOptions['handlerGrace'];
   /** Instead of those of the place. */
   readonly urls?: MessagingOptions['urls'];
+  /** Who may call it, and how it proves its name. */
+  readonly callers?: MessagingOptions['callers'];
   /** Where bodies wait that are too large to travel. */
   readonly claims?: MessagingOptions['claims'];
 }
@@ -38,6 +40,8 @@ const BOUND = 5_000;
  */
 export class Instance {
   readonly handlings = new Recorder<Handling>();
+  /** How the calls that it answered ended. */
+  readonly answers: { readonly contract: string; readonly outcome: string }[] = [];
   readonly complaints: string[] = [];
   private ended = false;
   /** Logs as a service does. Its lines are not checked, but a failure to write one shows. */
@@ -64,12 +68,15 @@ export class Instance {
     name: string,
     place: Place,
     controllers: readonly Type[],
-    { concurrency, circuitBreaker, handlerGrace, urls, claims }: InstanceOptions = {},
+    { concurrency, circuitBreaker, handlerGrace, urls, claims, callers }: InstanceOptions = {},
   ): Promise<Instance> {
     const { NestFactory } = await import('@nestjs/core');
     const { FastifyAdapter } = await import('@nestjs/platform-fastify');
     const instance = new Instance(service, name, place);
-    const observer: DeliveryObserver = { handled: instance.handlings.note };
+    const observer: DeliveryObserver = {
+      handled: instance.handlings.note,
+      answered: ({ contract, outcome }) => void instance.answers.push({ contract, outcome }),
+    };
     const options = {
       service,
       instance: name,
@@ -77,6 +84,7 @@ export class Instance {
       ...place.options,
       ...(urls && { urls }),
       claims,
+      callers,
       concurrency,
       circuitBreaker,
       handlerGrace,

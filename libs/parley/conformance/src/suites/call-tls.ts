@@ -227,7 +227,7 @@ export function callTlsSuite({ technology, silenceMs }: CallWire): void {
       [
         'is missing',
         async () => folder(ca.cert).mutual,
-        /cert=.*tls\.crt cannot be read \(ENOENT\); it must be a PEM file/,
+        /cert=.*tls\.crt cannot be read \(ENOENT\); it must be a file that/,
       ],
       [
         'is no certificate',

@@ -3,6 +3,7 @@ import { Deadline, DeadlineExceededError, type Priority } from '@parley/resilien
 import { systemClock } from '../clock';
 import { callError, CallError } from './call-error';
 import {
+  CallNotAllowedError,
   ReplyLostError,
   OwnerUnavailableError,
   type CallResult,
@@ -18,6 +19,7 @@ import { noteEffect } from '../ports/outage';
 import { IdempotencyConflictError } from '../ports/idempotency-store';
 import type { CallTarget } from './resilience/call-target';
 import { CallTargets } from './resilience/call-targets';
+import { type CallerTokens, NOT_ALLOWED, withToken } from './security/callers';
 import { CallTries } from './resilience/call-tries';
 import { substituteFor } from './resilience/substitute';
 import { LOST, NOT_HANDLED } from './resilience/tried';
@@ -43,6 +45,7 @@ export class CallClient {
     private readonly envelopes: Envelopes,
     private readonly observer?: DeliveryObserver,
     private readonly targets = new CallTargets(systemClock),
+    private readonly tokens?: CallerTokens,
   ) {
     const triedAgain = (contract: string, why: 'retry' | 'hedge') =>
       observer?.calledAgain?.(contract, why);
@@ -81,9 +84,10 @@ export class CallClient {
     const conversation = currentConversation();
     const deadline = Deadline.within(options.deadline ?? contract.deadline, conversation?.deadline);
     const envelope = this.envelopes.write(contract, payload, options);
+    const headers = headersOf(envelope);
     const call: OutgoingCall = {
       contract,
-      headers: headersOf(envelope),
+      headers: this.tokens ? await withToken(headers, contract, this.tokens) : headers,
       body,
       deadline,
       signal: either(options.signal, conversation?.signal),
@@ -116,6 +120,7 @@ export class CallClient {
     if (fault.code === 'unavailable') throw OwnerUnavailableError.lacking(contract, fault.message);
     if (fault.code === 'overloaded')
       throw OwnerUnavailableError.overloaded(contract, fault.message);
+    if (fault.code === NOT_ALLOWED) throw new CallNotAllowedError(contract, fault.message);
     if (LOST.has(fault.code)) throw new ReplyLostError(contract, fault.message);
     if (fault.code === 'idempotency-conflict')
       throw new IdempotencyConflictError(contract, idempotencyKey ?? '');
@@ -142,15 +147,16 @@ async function answerTo(
 }
 
 const isNotHandled = (answer: CallResult): boolean =>
-  !answer.ok && NOT_HANDLED.has(answer.fault.code);
+  !answer.ok && (NOT_HANDLED.has(answer.fault.code) || answer.fault.code === NOT_ALLOWED);
 
 /** As metrics name it. */
 function outcomeOf(error: unknown): string {
   if (error instanceof CallError) return error.code;
+  if (error instanceof CallNotAllowedError) return NOT_ALLOWED;
   if (error instanceof OwnerUnavailableError && REFUSALS.has(error.reason)) return error.reason;
   return (error as Error).name;
 }
-const REFUSALS = new Set<string>(['circuit-open', 'bulkhead-full', 'overloaded']);
+const REFUSALS = new Set<string>(['untrusted', 'circuit-open', 'bulkhead-full', 'overloaded']);
 
 const either = (one?: AbortSignal, other?: AbortSignal): AbortSignal | undefined =>
   one && other ? AbortSignal.any([one, other]) : (one ?? other);

@@ -2,7 +2,7 @@ import { wireForm, type Call } from '@parley/contract';
 import { DeadlineExceededError, startTimer } from '@parley/resilience';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { CallError } from './call-error';
-import type { CallResult, CallFault, IncomingCall } from '../ports/call-transport';
+import type { Caller, CallResult, CallFault, IncomingCall } from '../ports/call-transport';
 import { decode, encode, InvalidMessageError, prepare, validate } from '../message/codec';
 import { inConversation, type CallContext } from '../message/handler-context';
 import { readEnvelope } from '../message/envelope';
@@ -21,6 +21,7 @@ import {
   type OutageReader,
 } from '../ports/outage';
 import { OVERLOADED, type CallAdmission } from './resilience/call-admission';
+import type { Callers, Checked } from './security/callers';
 import { IdempotentCalls, type HandleOnce } from './idempotent-calls';
 import { keyedRequest } from '../ports/idempotency-store';
 import { moreTimes, LogThrottle } from '../log-throttle';
@@ -47,10 +48,26 @@ export class CallHandler {
     private readonly outageReaders: readonly OutageReader[] = [],
     /** Undefined: every call is admitted. */
     private readonly admission?: CallAdmission,
+    /** Undefined: everybody may call, and callers are known by their certificates alone. */
+    private readonly callers?: Callers,
   ) {}
 
   /** @see HandleCall */
   readonly answer = (call: IncomingCall): Promise<CallResult> => {
+    if (!this.callers) return this.admitted(call);
+    const checked = this.callers.check(call);
+    return checked instanceof Promise
+      ? checked.then((known) => this.answerChecked(call, known))
+      : this.answerChecked(call, checked);
+  };
+
+  private answerChecked(call: IncomingCall, checked: Checked): Promise<CallResult> {
+    if ('call' in checked) return this.admitted(checked.call);
+    this.observe(call, checked.refusal.fault.code, 0);
+    return Promise.resolve(checked.refusal);
+  }
+
+  private admitted(call: IncomingCall): Promise<CallResult> {
     const priority = call.headers['priority'] === 'batch' ? 'batch' : 'interactive';
     const admitted = this.admission?.admit(call.contract, priority);
     if (this.admission && !admitted) {
@@ -69,7 +86,7 @@ export class CallHandler {
       this.observe(call, answer.ok ? 'ok' : answer.fault.code, performance.now() - started);
       return answer;
     });
-  };
+  }
 
   private observe(call: IncomingCall, outcome: string, milliseconds: number): void {
     const contract = this.registry.handlerOfCall(call.contract) ? call.contract : 'unknown';
@@ -85,7 +102,10 @@ export class CallHandler {
         fault: { code: 'no-handler', message: `nothing here answers ${call.contract}` },
       };
     const contract = handler.contract as Call;
-    const envelope = readEnvelope({ ...call.headers, type: call.contract });
+    const { caller, envelope } = callerOf(
+      call,
+      readEnvelope({ ...call.headers, type: call.contract }),
+    );
     const request = validate(contract.name, contract.payload, decode(contract.name, call.body));
     const late = new AbortController();
     const signal = AbortSignal.any([call.signal, cancelled, late.signal]);
@@ -100,7 +120,8 @@ export class CallHandler {
     };
     const encoded = (reply: unknown) => bodyOf(contract, reply);
     const handle = async (transaction: CallContext['transaction']): Promise<CallResult> => {
-      const context: CallContext = { envelope, deadline: call.deadline, signal, transaction };
+      const { deadline } = call;
+      const context: CallContext = { envelope, caller, deadline, signal, transaction };
       const facts = {
         kind: contract.kind,
         contract: contract.name,
@@ -190,6 +211,16 @@ export class CallHandler {
       message: 'what the owner needs went away meanwhile; whether the call took effect is unknown',
     };
   }
+}
+
+/** A proven name takes the place of the one that the envelope says. */
+function callerOf(
+  { caller }: IncomingCall,
+  envelope: Envelope,
+): { readonly caller: Caller; readonly envelope: Envelope } {
+  if (!caller) return { caller: { service: envelope.source.replace(/^\//, '') }, envelope };
+  const source = `/${caller.service}`;
+  return { caller, envelope: envelope.source === source ? envelope : { ...envelope, source } };
 }
 
 function envelopeOf({ headers, contract }: IncomingCall): Envelope | undefined {

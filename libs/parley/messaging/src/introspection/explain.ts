@@ -36,6 +36,8 @@ export interface HandlerInfo {
   readonly timeout?: number;
   readonly deadline?: number;
   readonly idempotent?: boolean;
+  /** The services whose calls are answered; undefined: all. */
+  readonly callers?: readonly string[];
   readonly concurrency?: number;
   /** Messages handled together. */
   readonly batch?: number;

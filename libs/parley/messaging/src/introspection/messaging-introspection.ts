@@ -142,7 +142,11 @@ export class MessagingIntrospection {
           .filter(({ missing }) => !missing)
           .map((handler) => handlerInfo(handler, subscription)),
       );
-    return [...this.parts.registry.allCalls().map((handler) => handlerInfo(handler)), ...handled];
+    const calls = this.parts.registry.allCalls().map((handler) => {
+      const callers = this.parts.callers?.allowedFor(handler.contract.name);
+      return { ...handlerInfo(handler), ...(callers && { callers }) };
+    });
+    return [...calls, ...handled];
   }
 
   /**

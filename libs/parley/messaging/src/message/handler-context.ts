@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Deadline } from '@parley/resilience';
 import type { EntityManager } from 'typeorm';
+import type { Caller } from '../ports/call-transport';
 import type { Envelope } from './message';
 
 /** The second argument of a handler of a command, broadcast or event. */
@@ -41,6 +42,8 @@ export interface BatchContext<Tx = EntityManager> {
 /** The second argument of a handler of a call. */
 export interface CallContext {
   readonly envelope: Envelope;
+  /** The service that calls: proven by its certificate or token, or by its own word only. */
+  readonly caller: Caller;
   /** The time at which the caller stops waiting for the reply. */
   readonly deadline: Deadline;
   /** Aborted at the deadline and when the caller went away. */

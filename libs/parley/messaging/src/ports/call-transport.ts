@@ -17,6 +17,8 @@ export interface CallTransport {
    * cancellation reaches the other side.
    */
   call(request: OutgoingCall): Promise<CallResult>;
+  /** True when callers prove who they are by certificates. */
+  readonly provesCallers?: boolean;
   /** True when a service mesh balances and repeats the calls to an owner: the kit repeats none. */
   isMesh?(owner: string): boolean;
   /** The instances of the owners that were called so far. */
@@ -198,6 +200,19 @@ export class OwnerUnavailableError extends OutageError {
       'try again later, or start more instances',
       'overloaded',
     );
+  }
+}
+
+/** This service may not make the call, or did not prove its name. Nothing was done. */
+export class CallNotAllowedError extends Error {
+  override readonly name = 'CallNotAllowedError';
+  readonly owner: string;
+
+  constructor(contract: Contract, why: string) {
+    super(
+      `${contract.name}: ${contract.owner} does not allow this call (${why}); nothing was done. CALLS_ALLOWED of ${contract.owner} says who may`,
+    );
+    this.owner = contract.owner;
   }
 }
 

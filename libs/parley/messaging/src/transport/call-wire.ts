@@ -2,8 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type { Headers } from '../message/message';
 import type { CallFault } from '../ports/call-transport';
 
-/** Trace context has a name of its own everywhere; foreign instrumentation looks for it there. */
-const PLAIN = new Set(['traceparent', 'tracestate']);
+/**
+ * Trace context has a name of its own everywhere; foreign instrumentation looks for it there. So has
+ * the token of a caller.
+ */
+const PLAIN = new Set(['traceparent', 'tracestate', 'authorization']);
 const PREFIX = 'ce-';
 
 /**
@@ -13,7 +16,8 @@ const PREFIX = 'ce-';
 export function toWireHeaders(headers: Headers): Record<string, string> {
   const written: Record<string, string> = {};
   for (const name in headers)
-    written[PLAIN.has(name) ? name : PREFIX + name] = toAscii(headers[name]!);
+    written[PLAIN.has(name) ? name : PREFIX + name] =
+      name === 'authorization' ? headers[name]! : toAscii(headers[name]!);
   return written;
 }
 

@@ -14,9 +14,9 @@ export {
   type InstanceAddress,
   readCallsUrl,
 } from '../calls/balancing/calls-url';
-export { TlsFilesError } from '../calls/security/tls-files';
 export type { ClientTls, Peer, ServerTls } from '../calls/security/tls-sides';
 export { notReached, UNTRUSTED } from '../calls/security/trust';
+export { type Contents, UnusableFileError, WatchedFiles } from '../calls/security/watched-files';
 export type { CircuitBreakerOptions } from '../delivery/circuit-breaker';
 export type { Paused } from '../delivery/circuit-breakers';
 export {

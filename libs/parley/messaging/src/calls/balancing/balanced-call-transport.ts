@@ -37,8 +37,9 @@ export const schemesOfCalls = (name: string): readonly string[] => [name, `${nam
 /** A call transport over the instances of each owner, by the protocol of one technology. */
 export class BalancedCallTransport extends BalancedCalls implements CallTransport {
   readonly technology: string;
+  readonly provesCallers: boolean;
 
-  /** @throws CallsUrlError, TlsFilesError */
+  /** @throws CallsUrlError, UnusableFileError */
   constructor(
     private readonly protocol: CallProtocol,
     private readonly served: CallTransportOptions,
@@ -57,7 +58,7 @@ export class BalancedCallTransport extends BalancedCalls implements CallTranspor
       },
     });
     this.technology = protocol.name;
-    if (served.listen) this.serverTls();
+    this.provesCallers = served.listen !== undefined && (this.serverTls()?.isMutual ?? false);
   }
 
   /** @throws Error when the service was given no port */

@@ -41,7 +41,7 @@ export interface BalancedCallsOptions {
 export class BalancedCalls {
   private readonly owners = new Map<string, OwnerCalls>();
 
-  /** @throws CallsUrlError or TlsFilesError for the URL of any owner that could be called */
+  /** @throws CallsUrlError or UnusableFileError for the URL of any owner that could be called */
   constructor(private readonly options: BalancedCallsOptions) {
     for (const { kind, owner } of contractsLoaded())
       if (kind === 'call') options.prepare?.(readCallsUrl(options.urlOf(owner), options.schemes));

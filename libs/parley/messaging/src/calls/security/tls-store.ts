@@ -1,7 +1,8 @@
 import type { TransportContext } from '../../ports/transport';
 import type { CallsUrl, InstanceAddress, TlsPaths } from '../balancing/calls-url';
-import { TlsFiles, TlsFilesError } from './tls-files';
+import { type TlsFiles, tlsFiles } from './tls-files';
 import { ClientTls, ServerTls } from './tls-sides';
+import { UnusableFileError } from './watched-files';
 
 /** The files for TLS of a call transport: each set of them is read once. */
 export class TlsStore {
@@ -9,11 +10,11 @@ export class TlsStore {
 
   constructor(private readonly log: TransportContext['log']) {}
 
-  /** @throws TlsFilesError */
+  /** @throws UnusableFileError */
   filesAt(paths: TlsPaths): TlsFiles {
     const id = JSON.stringify([paths.ca, paths.cert, paths.key, paths.clientCa]);
     let files = this.known.get(id);
-    if (!files) this.known.set(id, (files = new TlsFiles(paths, this.log)));
+    if (!files) this.known.set(id, (files = tlsFiles(paths, this.log)));
     return files;
   }
 
@@ -27,10 +28,10 @@ export class TlsStore {
     return tls && new ClientTls(this.filesAt(tls), owner, name ?? host, alpn);
   }
 
-  /** @throws TlsFilesError */
+  /** @throws UnusableFileError */
   ofServer(paths: TlsPaths): ServerTls {
     if (paths.cert === undefined)
-      throw new TlsFilesError(
+      throw new UnusableFileError(
         'calls are answered by TLS, but there is no certificate to show; add ?cert=/path/tls.crt&key=/path/tls.key',
       );
     return new ServerTls(this.filesAt(paths));

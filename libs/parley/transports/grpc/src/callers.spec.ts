@@ -1,0 +1,4 @@
+import { callersSuite } from '@parley/conformance';
+import { grpc } from './grpc';
+
+callersSuite(grpc);

@@ -1,0 +1,4 @@
+import { callersSuite } from '@parley/conformance';
+import { http } from './http';
+
+callersSuite(http);

@@ -1,0 +1,4 @@
+import { callersSuite } from '@parley/conformance';
+import { tcp } from './tcp';
+
+callersSuite(tcp);
