@@ -23,6 +23,8 @@ export const HELP = `npm start [-- options]      starts the whole system on this
   --only orders,catalog          these processes only
   --auth                         with log-ins: an identity provider with two customers and two operators, whose
                                  passwords are printed; npm run login gets a token
+  --tls                          calls by mutual TLS, with a certificate for each service (.data/tls), and only those
+                                 that topology.ts names
   --help                         this
 
 While it runs, "npm run parley -- scale inventory=3" adds or removes instances, and "npm run parley -- restart inventory"
@@ -80,6 +82,7 @@ function parse(argv) {
         on: text,
         only: text,
         auth: { type: 'boolean' },
+        tls: { type: 'boolean' },
         help: { type: 'boolean' },
       },
     }).values;
@@ -90,10 +93,11 @@ function parse(argv) {
 
 /** @param {string[]} argv */
 export function startOptions(argv) {
-  const { scale, on, only, auth = false, help } = parse(argv);
+  const { scale, on, only, auth = false, tls = false, help } = parse(argv);
   return {
     help,
     auth,
+    tls,
     scale: scaleOf(scale, names, '--scale'),
     technologies: list(on).map((name) =>
       known(name, [...Object.keys(TECHNOLOGIES), ...CALL_TECHNOLOGIES], 'technology'),

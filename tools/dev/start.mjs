@@ -15,6 +15,8 @@ import {
   instancesOf,
   postgresPort,
   sharedEnvironment,
+  TLS_FOLDER,
+  TOOLS,
 } from '../topology/environment.mjs';
 import { messageOf, Mistake } from '../terminal/errors.mjs';
 import { writeCalls, addCalls, removeCalls } from './calls-files.mjs';
@@ -80,6 +82,7 @@ async function check(instances, technologies) {
     LOGS,
     '.data/mail',
     '.data/postgres',
+    TLS_FOLDER,
     ...topology.map(({ name }) => `.data/${name}`),
   ]);
   keepPrivate();
@@ -363,6 +366,11 @@ async function start(options) {
   await check(instances, options.technologies);
   forgetLogins();
   if (options.auth) identityProvider = await startLogins();
+  if (options.tls) {
+    const { makeCertificates } = await import('./development-certificates.mjs');
+    const inside = topology.filter(({ place }) => place !== 'outside');
+    await makeCertificates([...inside.map(({ name }) => name), TOOLS]);
+  }
   progress.waitFor('starting PostgreSQL, compiling');
   const starting = startPostgres();
   postgresStarting = starting;

@@ -199,6 +199,10 @@ async function everyoneRestarted({ everything }) {
 async function balance() {
   const run = runHere();
   if (!run.gatewayUrl) throw new Mistake(NO_GATEWAY);
+  if (/^\w+s:/.test(String(run.environment.CALLS_URL)))
+    throw new Mistake(
+      'npm run balance makes calls of its own, which are not allowed here: start the shop without --tls.',
+    );
   const missing = topology.find(({ name }) => instancesOf(name).length === 0);
   if (missing)
     throw new Mistake(`${missing.name} does not run: start every service, without --only.`);

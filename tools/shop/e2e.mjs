@@ -25,6 +25,7 @@ process.chdir(path.resolve(import.meta.dirname, '../..'));
 const HELP = `npm run e2e [-- options]    starts the whole system, runs the end-to-end suite and orders through it, stops it
   --on a,b          what carries messages instead of PostgreSQL, as for npm start; repeated: one after the other
                     (postgres: PostgreSQL)
+  --tls             calls by mutual TLS, as for npm start
   --orders N        orders at the end of each (default 40)
   --concurrency N   of them at a time (default 8)
   --help`;
@@ -77,6 +78,7 @@ function readOptions() {
     const { values } = parseArgs({
       options: {
         on: { type: 'string', multiple: true, default: ['postgres'] },
+        tls: { type: 'boolean', default: false },
         orders: { type: 'string', default: '40' },
         concurrency: { type: 'string', default: '8' },
         help: { type: 'boolean' },
@@ -102,7 +104,8 @@ function readOptions() {
  * @returns {Launched}
  */
 function launch(on) {
-  const child = spawn('npm', ['start', ...(on === 'postgres' ? [] : ['--', '--on', on])], {
+  const words = [...(on === 'postgres' ? [] : ['--on', on]), ...(options.tls ? ['--tls'] : [])];
+  const child = spawn('npm', ['start', ...(words.length > 0 ? ['--', ...words] : [])], {
     stdio: 'inherit',
   });
   return { child, exited: once(child, 'exit') };

@@ -2,7 +2,15 @@
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { CALL_TECHNOLOGIES, technologyUrls } from './technologies.mjs';
-import { callsPort, httpPort, instanceName, operationsPort, PORTS, topology } from './topology.mjs';
+import {
+  callsAllowed,
+  callsPort,
+  httpPort,
+  instanceName,
+  operationsPort,
+  PORTS,
+  topology,
+} from './topology.mjs';
 
 /** @import { Process, ProcessName } from '../../topology.js' */
 
@@ -80,18 +88,42 @@ export function instancesOf(process, scale = {}) {
  */
 export const callsFile = (owner) => path.resolve('.data/calls', owner);
 
-/** @param {string[]} technologies */
-function callsUrls(technologies) {
-  const scheme = technologies.find((name) => CALL_TECHNOLOGIES.includes(name)) ?? 'grpc';
+export const TLS_FOLDER = '.data/tls';
+
+/**
+ * The files with which a service calls and answers under `npm start -- --tls`, by the options of a
+ * URL.
+ * @param {string} service
+ * @param {string} [folder]
+ */
+export function tlsFiles(service, folder = TLS_FOLDER) {
+  const ca = path.resolve(folder, 'ca.crt');
+  const own = path.resolve(folder, service);
+  return {
+    ca,
+    clientCa: ca,
+    cert: path.join(own, 'tls.crt'),
+    key: path.join(own, 'tls.key'),
+  };
+}
+
+/**
+ * @param {string[]} technologies
+ * @param {string} [service] whose files for TLS the URLs name; without it, calls are without TLS
+ */
+function callsUrls(technologies, service) {
+  const name = technologies.find((name) => CALL_TECHNOLOGIES.includes(name)) ?? 'grpc';
+  const scheme = service ? `${name}s` : name;
+  const options = service ? `?${new URLSearchParams(tlsFiles(service))}` : '';
   const owners = topology.filter((process) => process.answersCalls);
   const own = Object.fromEntries(
     owners.map(({ name }) => [
       `CALLS_URL_${variable(name)}`,
-      `${scheme}://${pathToFileURL(callsFile(name)).pathname}`,
+      `${scheme}://${pathToFileURL(callsFile(name)).pathname}${options}`,
     ]),
   );
   // Its scheme is the technology of calls, also of those services that only call.
-  return { CALLS_URL: `${scheme}://{owner}:5000`, ...own };
+  return { CALLS_URL: `${scheme}://{owner}:5000${options}`, ...own };
 }
 
 /** @returns {Record<string, string>} */
@@ -103,14 +135,18 @@ export function usersOwn() {
   );
 }
 
+/** The name in the certificate of tools that call services themselves: none of them may. */
+export const TOOLS = 'tools';
+
 /**
  * Variables that all processes are given, each taking those it knows.
- * @param {{ technologies?: string[] }} [options]
+ * @param {{ technologies?: string[], tls?: boolean }} [options]
+ * @param {string} [service] whose certificate is shown under `tls`
  * @returns {Record<'PAYMENT_PROVIDER_URL' | 'MAIL_URL', string> & Partial<Record<string, string>>}
  */
-export function sharedEnvironment({ technologies = [] } = {}) {
+export function sharedEnvironment({ technologies = [], tls = false } = {}, service = TOOLS) {
   return {
-    ...callsUrls(technologies),
+    ...callsUrls(technologies, tls ? service : undefined),
     PAYMENT_PROVIDER_URL: instanceOf(processOf('payment-provider'), 0).url,
     MAIL_URL: pathToFileURL(path.resolve('.data/mail')).href,
     ...technologyUrls(technologies),
@@ -137,9 +173,10 @@ const DRAIN_TIMEOUT = { edge: '2s', inside: '4s', outside: '1s' };
  * @param {object} system
  * @param {Record<string, string>} system.databaseUrls service → URL with its own role
  * @param {string[]} [system.technologies]
+ * @param {boolean} [system.tls] calls by mutual TLS, and only those that topology.ts has
  * @returns {NodeJS.ProcessEnv}
  */
-export function environmentOf(instance, { databaseUrls, technologies }) {
+export function environmentOf(instance, { databaseUrls, technologies, tls }) {
   const ports = {
     PORT: instance.port,
     CALLS_PORT: instance.callsPort,
@@ -162,6 +199,7 @@ export function environmentOf(instance, { databaseUrls, technologies }) {
     ...(instance.service === 'console'
       ? { OPERATIONS_URLS: pathToFileURL(path.resolve(OPERATIONS_FILE)).href }
       : {}),
-    ...sharedEnvironment({ technologies }),
+    ...(tls && instance.callsPort ? callsAllowed(instance.service) : {}),
+    ...sharedEnvironment({ technologies, tls }, instance.service),
   };
 }
