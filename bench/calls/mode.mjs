@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { makeCertificates } from '../../tools/dev/development-certificates.mjs';
 import { freePort } from '../../tools/dev/ports.mjs';
 import { cpuSeconds } from '../measure/cpu.mjs';
 import { start } from '../measure/processes.mjs';
@@ -32,6 +33,7 @@ async function measure({ file, label, dist, with: settings = {} }, context) {
   /** @type {Servant[]} */
   const both = [];
   try {
+    if (settings['tls']) await makeCertificates(['catalog', 'orders'], folder);
     both.push(await begin('serve'), await begin('call'));
     return await worksOf(both, context);
   } finally {
@@ -142,6 +144,14 @@ export const call = {
       label: `${one.label}, policies off`,
       with: { ...one.with, unguarded: true },
       settings: 'as above without the policies of calls.',
+      onlyWhenNamed: true,
+    })),
+    ...OURS.map((one) => ({
+      ...one,
+      name: `${one.name}-tls`,
+      label: `${one.label}, mutual TLS`,
+      with: { ...one.with, tls: true },
+      settings: 'as above by mutual TLS, with a policy of who may call.',
       onlyWhenNamed: true,
     })),
     {

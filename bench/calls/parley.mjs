@@ -1,12 +1,13 @@
 // A call by Parley, on the technology that its settings name: validation, envelope, trace, deadline
-// and the policies of calls.
+// and the policies of calls; with `tls` by mutual TLS, and a policy of who may call.
 import { kitIn, startKit } from '../../tools/calls/kit-process.mjs';
+import { tlsFiles } from '../../tools/topology/environment.mjs';
 import { answer, DEADLINE_MS, Reply, Request } from './quote.mjs';
 
 /** @import { Contestant, Place } from './process.mjs' */
 
 /** @param {Place} place @param {boolean} serves */
-async function started({ dist, port, settings }, serves) {
+async function started({ dist, port, folder, settings }, serves) {
   const kit = kitIn(dist);
   const { call, fieldNumbers } = kit('contract');
   const technology = kit(`transports/${settings['technology']}`)[settings['technology']];
@@ -24,10 +25,14 @@ async function started({ dist, port, settings }, serves) {
       'QuotePriceRequest.Lines': { sku: 1, quantity: 2, note: 3 },
       QuotePriceReply: { orderId: 1, total: 2 },
     });
+  const service = serves ? 'catalog' : 'orders';
+  const byTls = Boolean(settings['tls']);
+  const files = byTls ? `?${new URLSearchParams(tlsFiles(service, folder))}` : '';
   const { messenger } = await startKit(kit, {
-    service: serves ? 'catalog' : 'orders',
+    service,
     technology,
-    urlOf: () => `${technology.schemes[0]}://127.0.0.1:${port}`,
+    urlOf: () => `${technology.schemes[byTls ? 1 : 0]}://127.0.0.1:${port}${files}`,
+    ...(byTls && { allowed: ['gateway', 'orders'] }),
     ...(serves && { answers: { contract, port, answer } }),
   });
   return { contract, messenger };

@@ -24,8 +24,9 @@ export function kitIn(dist) {
  * @param {(owner: string) => string} options.urlOf
  * @param {{ contract: object, port: number, answer: (request: any, context: any) => unknown }} [options.answers]
  * the call that this process answers
+ * @param {readonly string[]} [options.allowed] services whose calls it answers; default: all
  */
-export async function startKit(kit, { service, technology, urlOf, answers }) {
+export async function startKit(kit, { service, technology, urlOf, answers, allowed }) {
   const { Messaging, MessagingModule, Messenger } = kit('messaging');
   const messaging = MessagingModule.forRoot({
     service,
@@ -34,6 +35,7 @@ export async function startKit(kit, { service, technology, urlOf, answers }) {
     urls: { calls: urlOf },
     ...(answers && { listen: { host: '127.0.0.1', port: answers.port } }),
     technologies: [technology],
+    ...(allowed && { callers: { allowed } }),
     callResilience: process.env['CALLS_RESILIENCE'] !== 'off',
     log: () => undefined,
   });
