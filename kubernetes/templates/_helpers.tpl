@@ -99,6 +99,33 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
+{{/* Of calls, where they are made by mutual TLS. */}}
+{{- define "parley.hasCallsTls" -}}
+{{- if and .root.Values.calls.tlsSecret (ne (index .root.Values.topology .name).place "outside") }}yes{{ end }}
+{{- end }}
+
+{{- define "parley.callsTlsVolume" -}}
+{{- if include "parley.hasCallsTls" . }}
+- { name: calls-tls, secret: { secretName: {{ .root.Values.calls.tlsSecret | replace "{service}" .name }} } }
+{{- end }}
+{{- end }}
+
+{{- define "parley.callsTlsMount" -}}
+{{- if include "parley.hasCallsTls" . }}
+- { name: calls-tls, mountPath: /etc/parley/calls, readOnly: true }
+{{- end }}
+{{- end }}
+
+{{- define "parley.callsUrl" -}}
+{{- $at := printf "%s-{owner}:5000" .root.Release.Name -}}
+{{- if include "parley.hasCallsTls" . -}}
+{{- $folder := "/etc/parley/calls" -}}
+grpcs://{{ $at }}?ca={{ $folder }}/ca.crt&cert={{ $folder }}/tls.crt&key={{ $folder }}/tls.key&clientCa={{ $folder }}/ca.crt
+{{- else -}}
+grpc://{{ $at }}
+{{- end }}
+{{- end }}
+
 {{- define "parley.secretVariable" -}}
 - name: {{ .variable }}
   valueFrom: { secretKeyRef: { name: {{ .secret }}, key: {{ .key }} } }
@@ -129,12 +156,17 @@ imagePullSecrets:
 - { name: INSTANCE, valueFrom: { fieldRef: { fieldPath: metadata.name } } }
 {{- if $isOurs }}
 - { name: DRAIN_TIMEOUT, value: {{ $values.drain.timeoutSeconds }}s }
-- { name: CALLS_URL, value: 'grpc://{{ $root.Release.Name }}-{owner}:5000' }
+- { name: CALLS_URL, value: '{{ include "parley.callsUrl" . }}' }
 - { name: ALLOWED_HOSTS, value: {{ include "parley.hosts" . | quote }} }
 {{ include "parley.secretVariable" (dict "variable" "OPERATIONS_TOKEN" "secret" $values.operationsToken.secret "key" $values.operationsToken.key) }}
 {{- end }}
 {{- if $process.callsPort }}
 - { name: CALLS_PORT, value: {{ $process.callsPort | quote }} }
+{{- if include "parley.hasCallsTls" . }}
+{{- range $variable, $callers := $process.callsAllowed }}
+- { name: {{ $variable }}, value: {{ $callers | quote }} }
+{{- end }}
+{{- end }}
 {{- end }}
 {{- if and $process.operationsPort (ne (int $process.operationsPort) 3000) }}
 - { name: OPERATIONS_PORT, value: {{ $process.operationsPort | quote }} }

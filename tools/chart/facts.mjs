@@ -2,7 +2,7 @@
 // that the services give their subscriptions.
 import fs from 'node:fs';
 import path from 'node:path';
-import { ownersCalled, topology } from '../topology/topology.mjs';
+import { callsAllowed, ownersCalled, topology } from '../topology/topology.mjs';
 
 /** @import { Process } from '../../topology.js' */
 
@@ -112,6 +112,8 @@ function factsOf(process) {
     role: data ? name : undefined,
     operationsPort: isOurs ? operationsPortOf(process) : undefined,
     callsPort: answersCalls ? PORTS.calls : undefined,
+    /** Who may call it, as variables, where callers prove their names. */
+    callsAllowed: answersCalls ? callsAllowed(name) : {},
     messages: kindsOf(process),
     subscriptions: subscriptionsOf(process),
     outside,

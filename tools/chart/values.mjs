@@ -50,6 +50,10 @@ messages:
   broadcasts: { secret: '', key: url }
   events: { secret: '', key: url }
 
+# Calls by mutual TLS, and only those that topology.ts lists: a Secret for each service with tls.crt, tls.key and ca.crt, as cert-manager makes
+# them; {service} in its name stands for the service, whose name the certificate has (docs/security.md). None: calls are in plain text, by anybody.
+calls: { tlsSecret: '' }
+
 paymentProvider:
   url: '' # https://provider.example
   standIn: false # the one of apps/payment-provider, for trials
@@ -175,6 +179,10 @@ function process(facts) {
     ...(role ? [`    role: ${role}`] : []),
     ...(operationsPort ? [`    operationsPort: ${operationsPort}`] : []),
     ...(callsPort ? [`    callsPort: ${callsPort}`] : []),
+    ...Object.entries(facts.callsAllowed).map(
+      ([variable, callers], index) =>
+        `${index === 0 ? '    callsAllowed:\n' : ''}      ${variable}: ${callers}`,
+    ),
     `    messages: ${list(facts.messages)}`,
     `    subscriptions: ${list(facts.subscriptions)}`,
     `    outside: ${list(facts.outside)}`,
@@ -255,6 +263,7 @@ const processSchema = () =>
     role: text,
     operationsPort: whole,
     callsPort: whole,
+    callsAllowed: variables,
     messages: { type: 'array', items: oneOf(KINDS) },
     subscriptions: names,
     outside: names,
@@ -289,6 +298,7 @@ export function valuesSchema() {
     }),
     operationsToken: secretKey(),
     messages: exactly(Object.fromEntries(KINDS.map((kind) => [kind, secretKey()]))),
+    calls: exactly({ tlsSecret: { type: 'string', pattern: '^$|\\{service\\}' } }),
     paymentProvider: exactly({
       url: { type: 'string', pattern: '^$|^https?://' },
       standIn: flag,

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { milliseconds, type Contract, type Duration } from '@parley/contract';
 import { parse, parseAllDocuments } from 'yaml';
-import { ownersCalled, type Process, topology } from '../../../topology';
+import { callsAllowed, ownersCalled, type Process, topology } from '../../../topology';
 import { AFTERWARDS } from '../../../libs/parley/service/src/drain';
 import { readEnvironment, ROOT } from './read-environment.fixture';
 
@@ -133,6 +133,7 @@ interface Probe {
 interface Container {
   readonly args: string[];
   readonly env: Variable[];
+  readonly volumeMounts: object[];
   readonly startupProbe: Probe;
   readonly readinessProbe: Probe;
   readonly livenessProbe: Probe;
@@ -146,6 +147,7 @@ interface PodSpec {
   readonly securityContext: object;
   readonly terminationGracePeriodSeconds: number;
   readonly containers: Container[];
+  readonly volumes: object[];
 }
 
 interface Rule {
@@ -229,7 +231,9 @@ withHelm('the chart, where helm is', () => {
         expect(environmentOf(resources, name)['ALLOWED_HOSTS']!.split(',')).toContain(
           `shop-${name}`,
         );
-        expect(environmentOf(resources, name)['CALLS_URL']).toBe('grpc://shop-{owner}:5000');
+        expect(environmentOf(resources, name)['CALLS_URL']).toMatch(
+          /^grpcs?:\/\/shop-\{owner\}:5000(\?|$)/,
+        );
       }
     });
 
@@ -325,6 +329,29 @@ withHelm('the chart, where helm is', () => {
       }
     },
   );
+
+  it('has calls made by mutual TLS where a Secret for each is named, and by those of topology.ts only', () => {
+    const folder = '/etc/parley/calls';
+    for (const { name, answersCalls } of services) {
+      expect(environmentOf(development ?? [], name)).not.toHaveProperty('CALLS_ALLOWED');
+      const pod = podOf(production, name);
+      const environment = environmentOf(production, name);
+      expect(environment['CALLS_URL']).toBe(
+        `grpcs://shop-{owner}:5000?ca=${folder}/ca.crt&cert=${folder}/tls.crt&key=${folder}/tls.key&clientCa=${folder}/ca.crt`,
+      );
+      expect(environment).toMatchObject(answersCalls ? callsAllowed(name) : {});
+      expect('CALLS_ALLOWED' in environment).toBe(answersCalls);
+      expect(pod.volumes).toContainEqual({
+        name: 'calls-tls',
+        secret: { secretName: `parley-calls-${name}` },
+      });
+      expect(pod.containers[0]!.volumeMounts).toContainEqual({
+        name: 'calls-tls',
+        mountPath: folder,
+        readOnly: true,
+      });
+    }
+  });
 
   it('installs the database before the services, or beside them where it is a part of the release', () => {
     const jobs = (resources: readonly Resource[]) => resources.filter(({ kind }) => kind === 'Job');
