@@ -49,8 +49,8 @@ const MUTANTS = {
   },
   'a delayed message goes out at once': {
     file: `${MESSAGING}/sending/publisher.ts`,
-    text: '!transport.delays && delay > 0',
-    instead: '!transport.technology && delay > 0',
+    text: 'if (delay <= 0 || delays === true) return false',
+    instead: 'if (delay >= 0) return false',
     specs: `${MESSAGING}/sending/publisher.spec`,
     tests: 'a delayed message',
   },

@@ -49,7 +49,7 @@ async function main(orders: EndingOrders): Promise<void> {
     if (key === 'poison') await endBy(end);
     if (key === 'unlucky' && attempt < 3) throw new Error('not yet');
     await transaction((tx) =>
-      (tx as EntityManager).query('insert into public.effect (what) values ($1)', [`${key}${n}`]),
+      (tx as EntityManager).query('insert into public.handled (what) values ($1)', [`${key}${n}`]),
     );
   };
   const options = {

@@ -3,9 +3,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { MessagingOptions } from '@parley/messaging';
 import { PostgresStore } from '@parley/postgres';
-import { TemporaryDatabase } from '@parley/testing';
-import { DataSource } from 'typeorm';
 import type { ProcessHost } from '../harness/fixture';
+import { TrialDatabase } from '../../../transports/postgres/src/trial-database.fixture';
 import type { EndingOrders } from './ending-process.fixture';
 
 const ROOT = join(__dirname, '../../../../..');
@@ -17,11 +16,11 @@ const ROOT = join(__dirname, '../../../../..');
 export const processesOn =
   (technology: EndingOrders['technology'], urls: () => MessagingOptions['urls']) =>
   async (service: string): Promise<ProcessHost> => {
-    const database = await TemporaryDatabase.create(process.env.PARLEY_TEST_POSTGRES!, service);
-    await database.query(
-      'create table public.effect (number bigserial primary key, what text); grant all on public.effect, public.effect_number_seq to public',
+    const database = await TrialDatabase.create([service]);
+    await database.admin.query(
+      'create table public.handled (number bigserial primary key, what text); grant all on public.handled, public.handled_number_seq to public',
     );
-    const dataSource = new DataSource({ type: 'postgres', url: database.url, poolSize: 2 });
+    const dataSource = database.dataSource(service);
     const store = new PostgresStore(dataSource, { service });
     await store.connect();
     const children: ChildProcess[] = [];
@@ -37,7 +36,7 @@ export const processesOn =
         const exited = once(child, 'exit');
         child.send({
           ...{ service, instance, contract: { kind, name }, end },
-          ...{ technology, urls: urls(), database: database.url },
+          ...{ technology, urls: urls(), database: database.url(service) },
         } satisfies EndingOrders);
         const over = new Promise<void>((resolve) => {
           void exited.then(() => resolve());
@@ -48,7 +47,7 @@ export const processesOn =
       },
       effects: async () =>
         (
-          (await dataSource.query('select what from public.effect order by number')) as {
+          (await dataSource.query('select what from public.handled order by number')) as {
             what: string;
           }[]
         ).map(({ what }) => what),
