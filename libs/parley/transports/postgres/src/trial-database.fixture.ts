@@ -21,7 +21,7 @@ export class TrialDatabase {
     admin.on('error', () => undefined);
     const database = new TrialDatabase(name, admin, [...services]);
     for (const service of services)
-      await admin.query(`create role ${database.roleOf(service)} login password 'trial'`);
+      await admin.query(`create role "${database.roleOf(service)}" login password 'trial'`);
     await database.install();
     await admin.query(
       'create table public.effect (number bigserial primary key, lane text, n int, by text)',
