@@ -62,9 +62,9 @@ startsFail({
       says: 'CALLS_URL: "grpc://{nothing}?colour=blue" has the unknown parameter "colour"; write grpc://…',
     },
     {
-      with: 'TLS, which it does not have here',
+      with: 'TLS, and no certificate to show',
       sets: { CALLS_URL: 'grpcs://{nothing}' },
-      says: 'CALLS_URL: "grpcs" names no technology; use one of grpc://, http://, tcp://',
+      says: 'CALLS_URL: calls are answered by TLS, but there is no certificate to show; add ?cert=/path/tls.crt&key=/path/tls.key',
     },
   ],
   'whatever its URLs name': [

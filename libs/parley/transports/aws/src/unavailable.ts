@@ -43,7 +43,8 @@ export async function openedWhenUp<T>(
 
 /**
  * The answer of a service, or of a gateway before it, that cannot serve yet or is throttled;
- * undefined for every other error.
+ * undefined for every other error. A fault of the server in a format that is not AWS's comes from
+ * something else that listens there.
  */
 function notYet(error: unknown): string | undefined {
   const { name, $metadata, $response } = (error ?? {}) as {
@@ -53,6 +54,7 @@ function notYet(error: unknown): string | undefined {
   };
   const status = $metadata?.httpStatusCode ?? $response?.statusCode ?? 0;
   if (status < 500 && status !== 429 && !THROTTLED.test(String(name))) return undefined;
+  if (!OF_GATEWAYS.has(status) && OTHER_FORMAT.test(`${name} ${reasonOf(error)}`)) return undefined;
   return `HTTP ${status}: ${reasonOf(error).split('\n', 1)[0]!}`;
 }
 
@@ -66,6 +68,9 @@ const REFUSED =
   /InvalidClientTokenId|SignatureDoesNotMatch|UnrecognizedClient|InvalidAccessKeyId|AccessDenied|InvalidSecurity|InvalidSignature|IncompleteSignature|AuthFailure|NotAuthorized|ExpiredToken/;
 const THROTTLED =
   /Throttl|TooManyRequests|RequestLimitExceeded|ProvisionedThroughputExceeded|BandwidthLimitExceeded|ServiceUnavailable|SlowDown/;
+/** Too many requests, bad gateway, unavailable, timeout: a page of HTML may come with them. */
+const OF_GATEWAYS = new Set([429, 502, 503, 504]);
+const OTHER_FORMAT = /SyntaxError|Deserialization|Unexpected token/;
 const NOT_AWS =
   /SyntaxError|Deserialization|UnknownOperation|Expected HTTP|HPE_|Unexpected token|UnknownError|InvalidAction|404/;
 

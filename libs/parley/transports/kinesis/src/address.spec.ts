@@ -97,6 +97,17 @@ describe('a failed start', () => {
     ).toContain('does not answer like Kinesis (Parse Error: Expected HTTP/)');
   });
 
+  it('says that somebody else is there who answers with a fault', () => {
+    const refusal = {
+      name: 'SyntaxError',
+      message: `Unexpected token 'T', "There was " is not valid JSON`,
+    };
+    expect(sent({ ...refusal, $metadata: { httpStatusCode: 500 } })).toContain(
+      'does not answer like Kinesis',
+    );
+    expect(sent({ ...refusal, $metadata: { httpStatusCode: 503 } })).toContain('not ready yet');
+  });
+
   it('leaves alone what says enough', () => {
     const failure = new TopologyMismatchError(own, 'the queue stock', 'does not exist');
     expect(startFailure(own, failure)).toBe(failure);
