@@ -28,7 +28,7 @@ function concerned({ exported, schema }, { breaks, field }) {
     { name: schema.name, kind: schema.kind, exported },
     services,
   );
-  const answer = /^(?:reply|errors|deadline|idempotent)\b/.test(field); // concerns those who ask
+  const answer = /^(?:reply|item|errors|deadline|silence|idempotent)\b/.test(field); // concerns those who ask
   if (breaks === 'old messages')
     return `does not fit what ${andAll(answer ? handled : said)} said before; handled by ${andAll(answer ? said : handled)}`;
   return `not understood by ${andAll(answer ? said : handled)} before their next deployment`;

@@ -5,7 +5,7 @@ import { protoFiles, protoOf } from './protos.mjs';
 import { isWithdrawn, orSayWhy } from './withdrawn.mjs';
 import { readIfThere, readInBase } from './written-files.mjs';
 
-/** @import { Call, Contract } from '../../libs/parley/contract/src/index.js' */
+/** @import { Contract, Question } from '../../libs/parley/contract/src/index.js' */
 /** @import { ContractKit } from './contract-sources.mjs' */
 /** @import { Withdrawn } from './withdrawn.mjs' */
 /** @import { GeneratedFile } from './written-files.mjs' */
@@ -34,7 +34,7 @@ export async function callDocuments(kit, withdrawn, base) {
 
 /**
  * @param {Contract} contract
- * @returns {contract is Call}
+ * @returns {contract is Question}
  */
 const isCall = (contract) => contract.kind === 'call';
 
@@ -59,7 +59,7 @@ function without(owner) {
 /**
  * @param {ContractKit} kit
  * @param {string} owner
- * @param {Call[]} calls
+ * @param {Question[]} calls
  * @param {Withdrawn} withdrawn
  * @param {string} [base] a revision
  */

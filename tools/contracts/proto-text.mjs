@@ -1,6 +1,6 @@
 // The .proto file of an owner: its calls and their messages as text.
 
-/** @import { Call, ProtoCall, ProtoField, ProtoMessage, ProtoType } from '../../libs/parley/contract/src/index.js' */
+/** @import { Question, ProtoCall, ProtoField, ProtoMessage, ProtoType } from '../../libs/parley/contract/src/index.js' */
 /** @import { ContractKit } from './contract-sources.mjs' */
 /** @import { Numbered } from './proto-numbers.mjs' */
 
@@ -83,12 +83,12 @@ const jsonName = ({ jsonNameOf }, { name, json }, { holds }) =>
   holds === 'object' && jsonNameOf(name) !== json ? ` [json_name = ${JSON.stringify(json)}]` : '';
 
 /**
- * @param {Call} contract
+ * @param {Question} contract
  * @param {ProtoCall} call
  */
-function methodLines(contract, { method, request, reply, errors }) {
+function methodLines(contract, { method, request, reply, errors, isStream }) {
   const told = Object.entries(errors).map(([code, { path }]) => `${path} (${code})`);
-  const head = `rpc ${method}(${request.path}) returns (${reply.path})`;
+  const head = `rpc ${method}(${request.path}) returns (${isStream ? 'stream ' : ''}${reply.path})`;
   return [
     `// ${contract.name}: within ${contract.deadline} ms.${told.length > 0 ? ` Fails with ${told.join(', ')}.` : ''}`,
     ...(contract.idempotent
@@ -100,7 +100,7 @@ function methodLines(contract, { method, request, reply, errors }) {
 /**
  * @param {ContractKit} kit
  * @param {string} owner
- * @param {Call[]} contracts
+ * @param {Question[]} contracts
  * @param {Numbered} numbered
  */
 export function protoText(kit, owner, contracts, numbered) {

@@ -5,7 +5,7 @@ import { brokenSince, numbersOf, readProto } from './proto-numbers.mjs';
 import { numbersText, protoText } from './proto-text.mjs';
 import { readIfThere } from './written-files.mjs';
 
-/** @import { Call, ProtoMessage } from '../../libs/parley/contract/src/index.js' */
+/** @import { ProtoMessage, Question } from '../../libs/parley/contract/src/index.js' */
 /** @import { ContractKit } from './contract-sources.mjs' */
 /** @import { ProtoBreak } from './proto-numbers.mjs' */
 /** @import { GeneratedFile } from './written-files.mjs' */
@@ -23,7 +23,7 @@ export const protoFiles = (owner, folder) => ({
  * @param {ContractKit} kit
  * @param {string} owner
  * @param {string} folder
- * @param {Call[]} contracts at least one
+ * @param {Question[]} contracts at least one
  * @param {(contract: string, field: string) => string | undefined} withdrawal how a break is
  * allowed; undefined when it is
  * @param {string} [base] the .proto file as the base has it
@@ -31,7 +31,7 @@ export const protoFiles = (owner, folder) => ({
 export async function protoOf(kit, owner, folder, contracts, withdrawal, base) {
   const { proto: file, module } = protoFiles(owner, folder);
   const { messages, contractOf } = messagesOf(kit, contracts);
-  const home = kit.protoCallOf(/** @type {Call} */ (contracts[0])).package;
+  const home = kit.protoCallOf(/** @type {Question} */ (contracts[0])).package;
   /** @param {string} path @param {string} field */
   const allowed = (path, field) => withdrawal(contractOf(path), `${path}.${field}`);
   const numbered = numbersOf(kit, messages, home, readProto(readIfThere(file) ?? ''), (path, field) => allowed(path, field) === undefined); // prettier-ignore
@@ -67,7 +67,7 @@ export async function protoOf(kit, owner, folder, contracts, withdrawal, base) {
 /**
  * All messages of an owner, and the contract that each is of.
  * @param {ContractKit} kit
- * @param {Call[]} contracts
+ * @param {Question[]} contracts
  */
 function messagesOf(kit, contracts) {
   /** @type {Map<string, string>} */

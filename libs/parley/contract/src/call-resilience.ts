@@ -32,6 +32,9 @@ export interface ResilienceDefinition<Request = unknown, Reply = unknown> {
   readonly limit?: boolean;
 }
 
+/** How a stream fails: nothing replaces its items, and it is not asked for twice at once. */
+export type StreamResilience = Pick<ResilienceDefinition, 'circuitBreaker' | 'bulkhead' | 'limit'>;
+
 /** The definition with its defaults, and without the types of one contract. */
 export interface CallResilience {
   readonly circuitBreaker: boolean;

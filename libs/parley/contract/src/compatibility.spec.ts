@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { breaksOf, unreadOf } from './compatibility';
-import { call, type CallErrors, command, event } from './contract';
+import { call, type CallErrors, command, event, stream } from './contract';
 import { schemaOf } from './contract-schema';
 
 let contracts = 0;
@@ -395,5 +395,40 @@ describe('a new version', () => {
       version: 2,
       upcasts: [1],
     });
+  });
+});
+
+describe('a stream', () => {
+  const request = z.object({ id: z.string() });
+  const listed = (item: z.ZodType<object>, silence?: '1s' | '2s') =>
+    schemaOf(stream(fresh(), { request, item, deadline: '1m', silence }));
+  const breaks = (before: ReturnType<typeof listed>, after: ReturnType<typeof listed>) =>
+    breaksOf(before, after).map(({ field, breaks }) => `${breaks}: ${field}`);
+  const one = z.object({ id: z.string() });
+
+  it('stays a stream, and a call stays a call', () => {
+    const asked = schemaOf(
+      call(fresh(), { request, reply: one, deadline: '1m', idempotent: true }),
+    );
+    const refused = ['old messages: item', 'old readers: item'];
+    expect(breaks(listed(one), asked)).toEqual(refused);
+    expect(breaks(asked, listed(one))).toEqual(refused);
+    expect(breaks(listed(one), listed(one))).toEqual([]);
+  });
+
+  it('has items that its callers can read', () => {
+    const more = z.object({ id: z.string(), note: z.string().optional() });
+    expect(breaks(listed(one), listed(more))).toEqual([]);
+    expect(breaks(listed(one), listed(z.object({})))).toEqual([
+      'old messages: item.id',
+      'old readers: item.id',
+    ]);
+  });
+
+  it('may be silent for longer, but not for less long', () => {
+    expect(breaks(listed(one, '1s'), listed(one, '2s'))).toEqual([]);
+    expect(breaks(listed(one, '1s'), listed(one))).toEqual([]);
+    for (const before of [listed(one, '2s'), listed(one)])
+      expect(breaks(before, listed(one, '1s'))).toEqual(['old readers: silence']);
   });
 });

@@ -33,6 +33,11 @@ export function breaksOf(before: ContractSchema, after: ContractSchema): readonl
       'kind',
       `was ${before.kind}, is ${after.kind}; a kind is for good, so take a new name`,
     );
+  if (isStream(before) !== isStream(after))
+    return both(
+      'item',
+      `was ${answerOf(before)}, is ${answerOf(after)}; callers read one or the other, so take a new name`,
+    );
   const ownerReads = before.kind === 'command' || before.kind === 'call';
   const payload = changesOf(
     before.payload,
@@ -56,14 +61,22 @@ export function unreadOf(older: ContractSchema, newer: ContractSchema): readonly
   return breaksOf(older, newer).filter(({ breaks }) => breaks === 'old messages');
 }
 
-/** Callers that were built with the longer one rely on it. */
-function shorter(before: number | undefined, after: number | undefined): readonly Break[] {
-  if (before === undefined || after === undefined || after >= before) return [];
+const isStream = ({ item }: ContractSchema): boolean => item !== undefined;
+const answerOf = (schema: ContractSchema): string =>
+  isStream(schema) ? 'answered by items' : 'answered by one reply';
+
+/** Callers that were built with the longer one, or with none, rely on it. */
+function shorter(
+  field: 'deadline' | 'silence',
+  before: number | undefined,
+  after: number | undefined,
+): readonly Break[] {
+  if (after === undefined || after >= (before ?? Infinity)) return [];
   return [
     {
-      field: 'deadline',
+      field,
       breaks: 'old readers',
-      what: `was ${before} ms, is ${after} ms: what was answered in time may be given up now`,
+      what: `was ${before === undefined ? 'none' : `${before} ms`}, is ${after} ms: what was answered in time may be given up now`,
     },
   ];
 }
@@ -79,7 +92,8 @@ function traits(before: ContractSchema, after: ContractSchema): readonly Break[]
   const lost = before.idempotent === true && after.idempotent === false;
   const found = [
     ...key,
-    ...shorter(before.deadline, after.deadline),
+    ...shorter('deadline', before.deadline ?? 0, after.deadline),
+    ...(isStream(before) ? shorter('silence', before.silence, after.silence) : []),
     ...personalTraits(before.personal, after.personal),
     ...sealedTraits('secret', before.secret, after.secret),
   ];
@@ -154,7 +168,10 @@ function answered(before: ContractSchema, after: ContractSchema): readonly Chang
         : [{ field: `errors.${code}`, to: 'missing', what: 'was removed: callers tell it apart' }];
     },
   );
-  return [...changesOf(before.reply ?? {}, after.reply ?? {}, 'reply'), ...errors];
+  const answer = isStream(before)
+    ? changesOf(before.item ?? {}, after.item ?? {}, 'item')
+    : changesOf(before.reply ?? {}, after.reply ?? {}, 'reply');
+  return [...answer, ...errors];
 }
 
 function judged({ field, to, what }: Change, ownerReads: boolean): readonly Break[] {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Call, Contract, Kind } from './contract';
+import { isStream, type Call, type Contract, type Kind, type Stream } from './contract';
 import type { Personal } from './personal';
 import type { Secret } from './secret';
 import { textFormOf } from './wire';
@@ -24,6 +24,9 @@ export interface ContractSchema {
   /** The payload; of a call, the request. */
   readonly payload: JsonSchema;
   readonly reply?: JsonSchema;
+  /** Of a stream: one of the items that it is answered by, instead of a reply. */
+  readonly item?: JsonSchema;
+  readonly silence?: number;
   readonly errors?: Readonly<Record<string, JsonSchema>>;
 }
 
@@ -47,17 +50,26 @@ export function schemaOf(contract: Contract): ContractSchema {
   };
 }
 
-const isCall = (contract: Contract): contract is Call => contract.kind === 'call';
+const isQuestion = (contract: Contract): contract is Call | Stream => contract.kind === 'call';
 
 const callPart = (contract: Contract) =>
-  isCall(contract) ? { deadline: contract.deadline, idempotent: contract.idempotent } : {};
+  isQuestion(contract)
+    ? {
+        deadline: contract.deadline,
+        idempotent: contract.idempotent,
+        ...('silence' in contract && { silence: contract.silence }),
+      }
+    : {};
 
 function answers(contract: Contract) {
-  if (!isCall(contract)) return {};
+  if (!isQuestion(contract)) return {};
   const errors = Object.entries(contract.errors).map(
     ([code, details]) => [code, jsonSchema(details)] as const,
   );
-  return { reply: jsonSchema(contract.reply), errors: Object.fromEntries(errors) };
+  const answer = isStream(contract)
+    ? { item: jsonSchema(contract.item) }
+    : { reply: jsonSchema(contract.reply) };
+  return { ...answer, errors: Object.fromEntries(errors) };
 }
 
 /** The form on the wire: before defaults are filled in and texts become values. */

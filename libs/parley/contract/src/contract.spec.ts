@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { broadcast, call, command, contractNamed, event, keyOf } from './contract';
+import { broadcast, call, command, contractNamed, event, keyOf, stream } from './contract';
 import { ContractError } from './contract-error';
 
 const Lines = z.object({ orderId: z.string(), lines: z.number() });
@@ -146,5 +146,23 @@ describe('a lane', () => {
     expect(
       keyOf(command('warehouse.hide-lines', Lines, { key: 'orderId' }), { orderId: '', lines: 2 }),
     ).toBe('');
+  });
+});
+
+describe('a stream', () => {
+  const parts = { request: z.object({}), item: z.object({ n: z.int() }) };
+
+  it('may be asked for again, and says how long it and its silences may be', () => {
+    const Watched = stream('tower.watch-ships', { ...parts, deadline: '1h', silence: '30s' });
+    expect(Watched).toMatchObject({ idempotent: true, deadline: 3_600_000, silence: 30_000 });
+    expect(stream('tower.watch-tides', { ...parts, deadline: '1h' }).silence).toBeUndefined();
+  });
+
+  it.each([
+    ['a silence of nothing', { deadline: '1h', silence: '0s' }],
+    ['a deadline of nothing', { deadline: '0s' }],
+    ['items that JSON cannot carry', { deadline: '1h', item: z.object({ at: z.date() }) }],
+  ] as const)('has no %s', (_, wrong) => {
+    expect(() => stream('tower.watch-nothing', { ...parts, ...wrong } as typeof parts & typeof wrong)).toThrow(ContractError);
   });
 });

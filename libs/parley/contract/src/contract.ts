@@ -3,7 +3,7 @@
  *   contract   the definition of a message: a kind, a wire name, a schema. A value, with a type of the
  *              same name.
  *   kind       how it is sent, for good: call (synchronous), command (queue), broadcast
- *              (publish/subscribe), event (stream).
+ *              (publish/subscribe), event (log). A stream is a call with many replies, its items.
  *   owner      the service named first in the contract's name: it answers the calls, handles the
  *              commands, publishes the broadcasts and events.
  *   message    an envelope and a payload.
@@ -11,7 +11,12 @@
  *              in order.
  */
 import { z } from 'zod';
-import { resilienceOf, type CallResilience, type ResilienceDefinition } from './call-resilience';
+import {
+  resilienceOf,
+  type CallResilience,
+  type ResilienceDefinition,
+  type StreamResilience,
+} from './call-resilience';
 import { ContractError } from './contract-error';
 import { milliseconds, type Duration } from './duration';
 import { personalOf, type Personal, type PersonalFields } from './personal';
@@ -21,7 +26,7 @@ import { wireFormatOf } from './wire-format';
 export type Kind = 'call' | 'command' | 'broadcast' | 'event';
 
 /**
- * The definition of a message, as a value. Made by `call`, `command`, `broadcast` and `event`;
+ * The definition of a message, as a value. Made by `call`, `stream`, `command`, `broadcast` and `event`;
  * never by hand.
  */
 export interface Contract<K extends Kind = Kind, In = unknown, Sent = unknown> {
@@ -51,14 +56,12 @@ export interface Contract<K extends Kind = Kind, In = unknown, Sent = unknown> {
   readonly secret?: Secret;
 }
 
-export interface Call<
+/** A request that one instance of the owner answers now: a call or a stream. */
+export interface Question<
   In = unknown,
-  Out = unknown,
   Errors extends CallErrors = CallErrors,
   Sent = unknown,
-  Answered = unknown,
 > extends Contract<'call', In, Sent> {
-  readonly reply: z.ZodType<Out, Answered>;
   /** Errors that callers can distinguish, by code, with the schema of their details. */
   readonly errors: Errors;
   /** Milliseconds a caller waits when its own budget does not end earlier. Default 5,000. */
@@ -70,6 +73,29 @@ export interface Call<
   readonly idempotent: boolean;
   /** How it fails, where the contract says more than the defaults. */
   readonly resilience: CallResilience;
+}
+/** Answered by one reply. */
+export interface Call<
+  In = unknown,
+  Out = unknown,
+  Errors extends CallErrors = CallErrors,
+  Sent = unknown,
+  Answered = unknown,
+> extends Question<In, Errors, Sent> {
+  readonly reply: z.ZodType<Out, Answered>;
+}
+/** Answered by items, one after the other. It reads, so it may always be asked for again. */
+export interface Stream<
+  In = unknown,
+  Item = unknown,
+  Errors extends CallErrors = CallErrors,
+  Sent = unknown,
+  Yielded = unknown,
+> extends Question<In, Errors, Sent> {
+  readonly item: z.ZodType<Item, Yielded>;
+  readonly idempotent: true;
+  /** Milliseconds until the first item, and from each to the next; undefined: any time. */
+  readonly silence?: number;
 }
 export interface Command<
   In = unknown,
@@ -97,6 +123,10 @@ export type MessageInput<C extends { payload: z.ZodType }> = z.input<C['payload'
 export type ReplyOf<C> = C extends { reply: z.ZodType<infer Out> } ? Out : void;
 /** The reply of a call, as its handler returns it: fields with a default may be left out. */
 export type ReplyInputOf<C> = C extends { reply: infer R extends z.ZodType } ? z.input<R> : void;
+/** An item of a stream, as the caller gets it. */
+export type ItemOf<C> = C extends { item: z.ZodType<infer Out> } ? Out : never;
+/** An item of a stream, as its handler yields it: fields with a default may be left out. */
+export type ItemInputOf<C> = C extends { item: infer R extends z.ZodType } ? z.input<R> : never;
 /** The codes of a call's own errors. */
 export type ErrorCodeOf<C> = C extends { errors: infer E } ? keyof E & string : never;
 /** The details that travel with one of a call's errors. */
@@ -162,6 +192,50 @@ export function call<
     idempotent: definition.idempotent ?? false,
     resilience: resilienceOf(name, definition.resilience, definition.idempotent ?? false),
   });
+}
+
+/**
+ * A question that one instance of the owner answers by items, one after the other, as fast as the
+ * caller reads them. `deadline` is for all of them; `silence` for the first one, and from each to
+ * the next.
+ */
+export function stream<
+  I extends ObjectSchema,
+  O extends ObjectSchema,
+  E extends CallErrors = Record<never, never>,
+>(
+  name: string,
+  definition: {
+    request: I;
+    item: O;
+    deadline: Duration;
+    silence?: Duration;
+    errors?: E;
+    resilience?: StreamResilience;
+    version?: number;
+  },
+): Stream<z.output<I>, z.output<O>, E, z.input<I>, z.input<O>> {
+  const { silence } = definition;
+  return define({
+    ...contract('call', name, { request: definition.request }, definition.version),
+    item: carriable(name, 'item', definition.item),
+    errors: checkedErrors(name, definition.errors ?? ({} as E)),
+    deadline: deadlineOf(name, definition.deadline),
+    idempotent: true,
+    ...(silence !== undefined && { silence: silenceOf(name, silence) }),
+    resilience: resilienceOf(name, definition.resilience, true),
+  });
+}
+
+export const isStream = (contract: Contract): contract is Stream => 'item' in contract;
+
+function silenceOf(name: string, silence: Duration): number {
+  const longest = milliseconds(silence);
+  if (longest === 0)
+    throw new ContractError(
+      `${name}: with a silence of nothing no item could come in time; leave it out for any time`,
+    );
+  return longest;
 }
 
 function deadlineOf(name: string, deadline: Duration): number {

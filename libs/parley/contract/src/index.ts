@@ -1,5 +1,5 @@
 export { type AsyncApi, type AsyncApiChannel, type AsyncApiDetails, asyncApiOf } from './async-api';
-export type { CallResilience, ResilienceDefinition } from './call-resilience';
+export type { CallResilience, ResilienceDefinition, StreamResilience } from './call-resilience';
 export {
   broadcast,
   call,
@@ -8,7 +8,9 @@ export {
   contractNamed,
   contractsLoaded,
   event,
+  isStream,
   keyOf,
+  stream,
   type Broadcast,
   type Call,
   type CallErrors,
@@ -17,11 +19,15 @@ export {
   type ErrorCodeOf,
   type ErrorDetails,
   type Event,
+  type ItemInputOf,
+  type ItemOf,
   type Kind,
   type Message,
   type MessageInput,
+  type Question,
   type ReplyInputOf,
   type ReplyOf,
+  type Stream,
   type Upcasts,
 } from './contract';
 export { callPathOf } from './call-path';

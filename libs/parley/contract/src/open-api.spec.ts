@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { broadcast, call } from './contract';
+import { broadcast, call, stream } from './contract';
 import { schemaOf } from './contract-schema';
 import { openApiOf } from './open-api';
 
@@ -30,4 +30,26 @@ it('shows request, reply and errors by their schemas', () => {
     responses: { '200': { content: { 'application/json': { schema: schemaOf(Ask).reply } } } },
   });
   expect(JSON.stringify(paths)).toContain('"const":"unknown-sku"');
+});
+
+it('shows a stream as frames, with its errors in the last one', () => {
+  const Watch = stream('night-shop.watch-prices', {
+    request: z.object({ sku: z.string() }),
+    item: z.object({ price: z.int() }),
+    errors: { 'unknown-sku': z.object({ sku: z.string() }) },
+    deadline: '1m',
+    silence: '5s',
+  });
+  const { post } = openApiOf('night-shop', [schemaOf(Watch)]).paths['/night_shop.NightShop/WatchPrices']!; // prettier-ignore
+  expect(post).toMatchObject({
+    description:
+      'A stream: items within 60000 ms, none later than 5000 ms after the one before. May be repeated: idempotent.',
+    requestBody: { content: { 'application/connect+json': { schema: schemaOf(Watch).payload } } },
+    responses: {
+      '200': {
+        content: { 'application/connect+json': { schema: { anyOf: [schemaOf(Watch).item, {}] } } },
+      },
+    },
+  });
+  expect(JSON.stringify(post)).toContain('"const":"unknown-sku"');
 });

@@ -9,7 +9,7 @@ export interface OpenApi {
   readonly components: { readonly schemas: Readonly<Record<string, JsonSchema>> };
 }
 
-/** The calls of an owner as HTTP carries them: Connect's unary JSON. Other contracts are left out. */
+/** The calls of an owner as HTTP carries them: Connect's JSON, unary or streaming. Other contracts are left out. */
 export function openApiOf(owner: string, contracts: readonly ContractSchema[]): OpenApi {
   const calls = contracts
     .filter(({ kind }) => kind === 'call')
@@ -27,8 +27,47 @@ export function openApiOf(owner: string, contracts: readonly ContractSchema[]): 
 }
 
 const content = (schema: JsonSchema): JsonSchema => ({ 'application/json': { schema } });
+/** Each of these has five bytes before it: its flags, and its length. */
+const frames = (schema: JsonSchema): JsonSchema => ({ 'application/connect+json': { schema } });
 
-function operationOf({
+const operationOf = (schema: ContractSchema): JsonSchema =>
+  schema.item ? streamOf(schema, schema.item) : callOf(schema);
+
+/** Connect's server streaming: an error comes in the last frame, with the status 200. */
+function streamOf(
+  { name, deadline, silence, payload, errors = {} }: ContractSchema,
+  item: JsonSchema,
+): JsonSchema {
+  const pause = silence === undefined ? '' : `, none later than ${silence} ms after the one before`;
+  return {
+    operationId: name,
+    description: `A stream: items within ${deadline} ms${pause}. May be repeated: idempotent.`,
+    parameters: [TIMEOUT],
+    requestBody: {
+      required: true,
+      description: 'one frame: a byte 0, the length in four bytes, the JSON',
+      content: frames(payload),
+    },
+    responses: {
+      '200': {
+        description:
+          'a frame for each item, as the request has it; then one that begins with a byte 2, with the error of the stream, if any',
+        content: frames({ anyOf: [item, endOf(errors)] }),
+      },
+      default: {
+        description: 'a failure before the first item; 404, 405, 413, 415, 429, 431 or 503',
+        content: content({ $ref: '#/components/schemas/Error' }),
+      },
+    },
+  };
+}
+
+const endOf = (errors: Readonly<Record<string, JsonSchema>>): JsonSchema => ({
+  type: 'object',
+  properties: { error: refusalOf(errors), metadata: { type: 'object' } },
+});
+
+function callOf({
   name,
   deadline,
   idempotent,

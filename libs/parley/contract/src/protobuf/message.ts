@@ -45,10 +45,13 @@ export interface ProtoField {
   readonly comment?: string;
 }
 
-/** The messages of a call. */
+/** The messages of a call or a stream. */
 export interface ProtoCall extends ProtoNames {
   readonly request: ProtoMessage;
+  /** The reply; of a stream, an item. */
   readonly reply: ProtoMessage;
+  /** True: it is answered by any number of replies, the items of a stream. */
+  readonly isStream: boolean;
   /** The details of its errors, by code. */
   readonly errors: Readonly<Record<string, ProtoMessage>>;
 }

@@ -1,4 +1,4 @@
-import type { Call, Contract } from '../contract';
+import type { Contract, Question } from '../contract';
 import { ContractError } from '../contract-error';
 import { schemaOf } from '../contract-schema';
 import { type FieldNumbers, fieldNumbersOf } from './field-numbers';
@@ -14,16 +14,17 @@ export interface NumberedCall extends ProtoCall {
 const made = new WeakMap<Contract, ProtoCall>();
 
 /** The messages of a call, made from its schemas. */
-export function protoCallOf(contract: Call): ProtoCall {
+export function protoCallOf(contract: Question): ProtoCall {
   const known = made.get(contract);
   if (known) return known;
-  const { payload, reply, errors } = schemaOf(contract);
+  const { payload, reply, item, errors } = schemaOf(contract);
   const names = protoNamesOf(contract.name);
   const { method } = names;
   const call: ProtoCall = {
     ...names,
     request: new MessageMaker(payload).topLevel(`${method}Request`),
-    reply: new MessageMaker(reply ?? {}).topLevel(`${method}Reply`),
+    reply: new MessageMaker(item ?? reply ?? {}).topLevel(`${method}${item ? 'Item' : 'Reply'}`),
+    isStream: item !== undefined,
     errors: Object.fromEntries(
       Object.entries(errors ?? {}).map(([code, details]) => [
         code,
@@ -43,7 +44,7 @@ const errorName = (code: string): string =>
  * registers none for this call: such a call travels as JSON.
  * @throws ContractError when a field has no number
  */
-export function numberedCallOf(contract: Call): NumberedCall | undefined {
+export function numberedCallOf(contract: Question): NumberedCall | undefined {
   const numbers = fieldNumbersOf(contract.owner);
   const call = protoCallOf(contract);
   if (!numbers || !Object.hasOwn(numbers, call.request.path)) return undefined;
@@ -58,7 +59,7 @@ export const messagesOf = ({ request, reply, errors }: ProtoCall): readonly Prot
   ...Object.values(errors),
 ];
 
-function requireNumbers(contract: Call, message: ProtoMessage, numbers: FieldNumbers): void {
+function requireNumbers(contract: Question, message: ProtoMessage, numbers: FieldNumbers): void {
   for (const { path, fields } of withNested(message).filter((one) => !isWrapper(one))) {
     const given = Object.hasOwn(numbers, path) ? numbers[path] : undefined;
     const missing = fields.find(({ json }) => !given || !Object.hasOwn(given, json));
