@@ -23,6 +23,7 @@ export {
   currentConversation,
   type HandlerContext,
   inConversation,
+  type StreamContext,
   withoutCaller,
 } from './message/handler-context';
 export type { Envelope } from './message/message';
@@ -51,6 +52,7 @@ export {
   Messenger,
   NotOwnerError,
   type SendOptions,
+  type StreamOptions,
 } from './sending/messenger';
 export { NoRouteError } from './sending/publisher';
 export { NoTransactionError, Transactions } from './sending/transactions';

@@ -1,8 +1,13 @@
 // Not run: each `@ts-expect-error` line must be an error, or `npm run typecheck` fails.
-import { broadcast, call, command, event, wire } from '@parley/contract';
+import { broadcast, call, command, event, stream, wire } from '@parley/contract';
 import { z } from 'zod';
 import { CallError } from './calls/call-error';
-import type { BatchContext, CallContext, HandlerContext } from './message/handler-context';
+import type {
+  BatchContext,
+  CallContext,
+  HandlerContext,
+  StreamContext,
+} from './message/handler-context';
 import { Handles } from './handlers/handles';
 import type { Messenger } from './sending/messenger';
 
@@ -222,3 +227,52 @@ export const noKeyField: Parameters<typeof event<typeof numbered>>[2]['key'] =
   'the key must name a required string field of the payload';
 // @ts-expect-error a number is no key
 export const keyedByNumber = () => event('stock.counted', numbered, { key: 'n' });
+
+const Shelf = z.object({ shelf: z.string(), at: wire.date(), unit: z.string().default('kg') });
+const List = stream('stock.list-shelves', {
+  request: z.object({ sku: z.string() }),
+  item: Shelf,
+  errors: { unknown: z.object({ sku: z.string() }) },
+  deadline: '1m',
+});
+// @ts-expect-error how long all of it may take is for the contract to say
+stream('stock.watch-shelves', { request: Shelf, item: Shelf });
+// @ts-expect-error nothing replaces the items of a stream
+stream('stock.hedge-shelves', { request: Shelf, item: Shelf, deadline: '1m', resilience: { hedge: true } }); // prettier-ignore
+
+export class ShelfController {
+  @Handles(List)
+  async *list({ sku }: { sku: string }, { signal, deadline }: StreamContext) {
+    yield { shelf: sku, at: new Date(), unit: `${deadline.budget()} ${signal.aborted}` };
+    yield { shelf: sku, at: '2026-01-31T12:00:00Z' };
+  }
+
+  // @ts-expect-error the items are another contract's
+  @Handles(List)
+  async *wrongItems({ sku }: { sku: string }) {
+    yield { sku };
+  }
+
+  // @ts-expect-error a stream is answered by items
+  @Handles(List)
+  async oneReply({ sku }: { sku: string }) {
+    return { shelf: sku, at: new Date() };
+  }
+
+  // @ts-expect-error it has no transaction that stays open for a reader
+  @Handles(List)
+  async *inTransaction({ sku }: { sku: string }, { transaction }: CallContext) {
+    yield { shelf: sku, at: new Date(), unit: String(transaction) };
+  }
+}
+
+export async function reads(messenger: Messenger): Promise<void> {
+  for await (const { at, unit } of messenger.stream(List, { sku: 'a' }, { deadline: '5s' }))
+    void [at.getTime(), unit.length];
+  // @ts-expect-error a stream has no one reply
+  await messenger.call(List, { sku: 'a' });
+  // @ts-expect-error a call has no items
+  messenger.stream(Count, { sku: 'a' });
+  // @ts-expect-error a stream may always be asked for again
+  messenger.stream(List, { sku: 'a' }, { idempotencyKey: 'k' });
+}

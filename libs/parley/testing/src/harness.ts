@@ -7,9 +7,11 @@ import type {
   Contract,
   Duration,
   Event,
+  ItemOf,
   Message,
   MessageInput,
   ReplyOf,
+  Stream,
 } from '@parley/contract';
 import { memory, MemoryBroker, MemoryStore, type MemorySubjectKeys } from '@parley/memory';
 import {
@@ -172,6 +174,13 @@ export class Harness {
 
   call<C extends Call>(contract: C, request: MessageInput<C>): Promise<ReplyOf<C>> {
     return this.as(contract.owner).call(contract, request);
+  }
+
+  stream<C extends Stream>(
+    contract: C,
+    request: MessageInput<C>,
+  ): AsyncIterableIterator<ItemOf<C>> {
+    return this.as(contract.owner).stream(contract, request);
   }
 
   /**

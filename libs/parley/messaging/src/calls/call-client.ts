@@ -1,8 +1,10 @@
-import type { Call, MessageInput, ReplyOf } from '@parley/contract';
+import type { Call, ItemOf, MessageInput, Question, ReplyOf, Stream } from '@parley/contract';
+import type { z } from 'zod';
 import { Deadline, DeadlineExceededError, type Priority } from '@parley/resilience';
 import { systemClock } from '../clock';
 import { callError, CallError } from './call-error';
 import {
+  type CallFault,
   CallNotAllowedError,
   ReplyLostError,
   OwnerUnavailableError,
@@ -11,7 +13,7 @@ import {
   type OutgoingCall,
 } from '../ports/call-transport';
 import { decode, prepare, validate } from '../message/codec';
-import { currentConversation } from '../message/handler-context';
+import { type Conversation, currentConversation } from '../message/handler-context';
 import type { Envelopes } from '../message/envelope';
 import { headersOf } from '../message/message';
 import type { DeliveryObserver } from '../ports/observer';
@@ -23,6 +25,7 @@ import { type CallerTokens, NOT_ALLOWED, withToken } from './security/callers';
 import { CallTries } from './resilience/call-tries';
 import { substituteFor } from './resilience/substitute';
 import { LOST, NOT_HANDLED } from './resilience/tried';
+import { StreamReader } from './streams/stream-reader';
 
 export interface CallOptions {
   /**
@@ -74,17 +77,48 @@ export class CallClient {
     }
   }
 
-  private async ask<C extends Call>(
+  /** Sends nothing before the first item is asked for. */
+  stream<C extends Stream>(
+    contract: C,
+    request: MessageInput<C>,
+    options: Omit<CallOptions, 'idempotencyKey'> = {},
+    refuse: () => void = () => undefined,
+  ): AsyncIterableIterator<ItemOf<C>> {
+    const conversation = currentConversation();
+    let started = 0;
+    return new StreamReader<ItemOf<C>>(contract, {
+      open: async (given) => {
+        started = performance.now();
+        refuse();
+        if (!this.tries) throw new OwnerUnavailableError(contract, 'CALLS_URL is not set');
+        const signal = options.signal ? AbortSignal.any([options.signal, given]) : given;
+        const asked = { ...options, signal };
+        const { call } = await this.outgoing(contract, request, asked, conversation);
+        const budget = call.deadline.budget();
+        const opened = await this.tries.open(call, this.targets.of(contract));
+        if (!opened.ok) throw errorOf(contract, opened.fault, budget);
+        return opened.items;
+      },
+      errorOf: (fault) => errorOf(contract, fault, contract.deadline),
+      read: (item) => read(contract, contract.item, item) as ItemOf<C>,
+      ended: (error) =>
+        this.observer?.called?.({
+          contract: contract.name,
+          outcome: error === undefined ? 'ok' : outcomeOf(error),
+          milliseconds: performance.now() - started,
+        }),
+    });
+  }
+
+  private async outgoing<C extends Question>(
     contract: C,
     request: MessageInput<C>,
     options: CallOptions,
-  ): Promise<{ readonly reply: ReplyOf<C>; readonly outcome: string }> {
-    if (!this.tries) throw new OwnerUnavailableError(contract, 'CALLS_URL is not set');
+    conversation: Conversation | undefined = currentConversation(),
+  ): Promise<{ readonly payload: unknown; readonly call: OutgoingCall }> {
     const { payload, body } = prepare(contract.name, contract.payload, request);
-    const conversation = currentConversation();
     const deadline = Deadline.within(options.deadline ?? contract.deadline, conversation?.deadline);
-    const envelope = this.envelopes.write(contract, payload, options);
-    const headers = headersOf(envelope);
+    const headers = headersOf(this.envelopes.write(contract, payload, options));
     const call: OutgoingCall = {
       contract,
       headers: this.tokens ? await withToken(headers, contract, this.tokens) : headers,
@@ -93,13 +127,23 @@ export class CallClient {
       signal: either(options.signal, conversation?.signal),
       tried: new Set(),
     };
+    return { payload, call };
+  }
+
+  private async ask<C extends Call>(
+    contract: C,
+    request: MessageInput<C>,
+    options: CallOptions,
+  ): Promise<{ readonly reply: ReplyOf<C>; readonly outcome: string }> {
+    if (!this.tries) throw new OwnerUnavailableError(contract, 'CALLS_URL is not set');
+    const { payload, call } = await this.outgoing(contract, request, options);
     const target = this.targets.of(contract);
     try {
       const reply = await this.replyTo(call, target, this.tries, options.idempotencyKey);
-      target.noteReply(body, reply);
-      return { reply: read(contract, reply), outcome: 'ok' };
+      target.noteReply(call.body, reply);
+      return { reply: read(contract, contract.reply, reply) as ReplyOf<C>, outcome: 'ok' };
     } catch (error) {
-      const substitute = substituteFor(error, call, target, payload);
+      const substitute = substituteFor(error, contract, call, target, payload);
       if (!substitute) throw error;
       return { ...substitute, reply: substitute.reply as ReplyOf<C> };
     }
@@ -116,18 +160,26 @@ export class CallClient {
     const budget = deadline.budget();
     const answer = await answerTo(call, target, tries);
     if (answer.ok) return answer.body;
-    const { fault } = answer;
-    if (fault.code === 'unavailable') throw OwnerUnavailableError.lacking(contract, fault.message);
-    if (fault.code === 'overloaded')
-      throw OwnerUnavailableError.overloaded(contract, fault.message);
-    if (fault.code === NOT_ALLOWED) throw new CallNotAllowedError(contract, fault.message);
-    if (LOST.has(fault.code)) throw new ReplyLostError(contract, fault.message);
-    if (fault.code === 'idempotency-conflict')
-      throw new IdempotencyConflictError(contract, idempotencyKey ?? '');
-    throw fault.code === 'deadline-exceeded'
-      ? new DeadlineExceededError(contract.name, budget)
-      : callError(contract, fault);
+    throw errorOf(contract, answer.fault, budget, idempotencyKey);
   }
+}
+
+/** The error for the caller. */
+function errorOf(
+  contract: Question,
+  fault: CallFault,
+  budget: number,
+  idempotencyKey?: string,
+): Error {
+  if (fault.code === 'unavailable') return OwnerUnavailableError.lacking(contract, fault.message);
+  if (fault.code === 'overloaded') return OwnerUnavailableError.overloaded(contract, fault.message);
+  if (fault.code === NOT_ALLOWED) return new CallNotAllowedError(contract, fault.message);
+  if (LOST.has(fault.code)) return new ReplyLostError(contract, fault.message);
+  if (fault.code === 'idempotency-conflict')
+    return new IdempotencyConflictError(contract, idempotencyKey ?? '');
+  return fault.code === 'deadline-exceeded'
+    ? new DeadlineExceededError(contract.name, budget)
+    : callError(contract, fault);
 }
 
 /** A call that is not idempotent may have taken effect as soon as it was sent. */
@@ -165,9 +217,9 @@ const either = (one?: AbortSignal, other?: AbortSignal): AbortSignal | undefined
  * A reply that breaks the contract is the owner's mistake; an InvalidMessageError would blame the
  * request.
  */
-function read<C extends Call>(contract: C, body: Buffer): ReplyOf<C> {
+function read(contract: Question, schema: z.ZodType, body: Buffer): unknown {
   try {
-    return validate(contract.name, contract.reply, decode(contract.name, body)) as ReplyOf<C>;
+    return validate(contract.name, schema, decode(contract.name, body));
   } catch (error) {
     throw callError(contract, {
       code: 'invalid-reply',

@@ -1,4 +1,4 @@
-import type { Call, ErrorCodeOf, ErrorDetails } from '@parley/contract';
+import type { ErrorCodeOf, ErrorDetails, Question } from '@parley/contract';
 import type { z } from 'zod';
 import type { CallFault } from '../ports/call-transport';
 
@@ -6,7 +6,7 @@ import type { CallFault } from '../ports/call-transport';
  * A call's answer that is an error. A handler throws one with a code of its contract; the caller
  * gets the same class, or one with a code of the kit's own ('invalid-request', 'unhandled' …).
  */
-export class CallError<C extends Call = Call, Code extends string = string> extends Error {
+export class CallError<C extends Question = Question, Code extends string = string> extends Error {
   override readonly name = 'CallError';
 
   constructor(
@@ -19,7 +19,7 @@ export class CallError<C extends Call = Call, Code extends string = string> exte
   }
 
   /** True when it is this error of this contract; then `details` is typed. */
-  static is<C extends Call, Code extends ErrorCodeOf<C>>(
+  static is<C extends Question, Code extends ErrorCodeOf<C>>(
     error: unknown,
     contract: C,
     code: Code,
@@ -31,7 +31,7 @@ export class CallError<C extends Call = Call, Code extends string = string> exte
 }
 
 /** The error for the caller, made of the fault on the wire. */
-export function callError(contract: Call, { code, details, message }: CallFault): CallError {
+export function callError(contract: Question, { code, details, message }: CallFault): CallError {
   const schema = Object.hasOwn(contract.errors, code) ? contract.errors[code] : undefined;
   return new CallError(
     contract,

@@ -1,4 +1,4 @@
-import { wireForm, type Call } from '@parley/contract';
+import { isStream, wireForm, type Call, type Question, type Stream } from '@parley/contract';
 import { DeadlineExceededError, startTimer } from '@parley/resilience';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { CallError } from './call-error';
@@ -20,10 +20,12 @@ import {
   outageIn,
   type OutageReader,
 } from '../ports/outage';
-import { OVERLOADED, type CallAdmission } from './resilience/call-admission';
+import { OVERLOADED, type AdmittedCall, type CallAdmission } from './resilience/call-admission';
 import type { Callers, Checked } from './security/callers';
 import { IdempotentCalls, type HandleOnce } from './idempotent-calls';
 import { keyedRequest } from '../ports/idempotency-store';
+import { produce } from './streams/produce';
+import { ServerStoppedError } from '../transport/calls-under-way';
 import { moreTimes, LogThrottle } from '../log-throttle';
 import type { TransportContext } from '../ports/transport';
 import { NoTransactionError, type Transactions } from '../sending/transactions';
@@ -77,7 +79,7 @@ export class CallHandler {
     return this.inFlight.track(async (cancelled) => {
       const started = performance.now();
       const answer = await notingEffects(() =>
-        this.attempt(call, cancelled).catch((error: unknown): CallResult => ({
+        this.attempt(noting(call, admitted), cancelled).catch((error: unknown): CallResult => ({
           ok: false,
           fault: this.fault(call, error),
         })),
@@ -101,7 +103,7 @@ export class CallHandler {
         ok: false,
         fault: { code: 'no-handler', message: `nothing here answers ${call.contract}` },
       };
-    const contract = handler.contract as Call;
+    const contract = handler.contract as Call | Stream;
     const { caller, envelope } = callerOf(
       call,
       readEnvelope({ ...call.headers, type: call.contract }),
@@ -129,11 +131,31 @@ export class CallHandler {
         what: handler.name,
         timeout: Math.ceil(call.deadline.budget()),
       };
-      const reply = this.runs.bounded(facts, (ending) =>
-        inConversation(hop, () => this.during(ending, () => run(handler, request, context))),
+      const bounded = <T>(work: () => Promise<T>) =>
+        beforeDeadline(
+          contract,
+          context,
+          late,
+          this.runs.bounded(facts, (ending) =>
+            inConversation(hop, () => this.during(ending, work)),
+          ),
+        );
+      if (!isStream(contract))
+        return { ok: true, body: encoded(await bounded(() => run(handler, request, context))) };
+      await bounded(() =>
+        produce(handler, request, context, {
+          silence: contract.silence,
+          late,
+          write: (item) => write(call, encoded(item)),
+        }),
       );
-      return { ok: true, body: encoded(await beforeDeadline(contract, context, late, reply)) };
+      return { ok: true, body: NOTHING };
     };
+    if (isStream(contract))
+      return handle((work) => this.commit(work)).catch((error: unknown) => {
+        if (isStopping(error, call, cancelled)) return STOPPING;
+        throw error;
+      });
     if (envelope.idempotencykey === undefined) return handle((work) => this.commit(work));
     if (!this.repeated)
       return {
@@ -263,14 +285,40 @@ class InvalidReplyError extends Error {
   override readonly name = 'InvalidReplyError';
 }
 
-function bodyOf(contract: Call, reply: unknown): Buffer {
+const NOTHING = Buffer.alloc(0);
+
+/** A stream that is cut short because this instance stops: another one has all of its items. */
+const STOPPING: CallResult = {
+  ok: false,
+  fault: { code: 'stopping', message: 'this instance stops; ask again' },
+};
+
+const isStopping = (error: unknown, { signal }: IncomingCall, drained: AbortSignal): boolean =>
+  error instanceof InterruptedError &&
+  (drained.aborted || signal.reason instanceof ServerStoppedError);
+
+/** Measures a stream by its first item: the time after it is its reader's. */
+function noting(call: IncomingCall, admitted: AdmittedCall | undefined): IncomingCall {
+  const { write } = call;
+  if (!write || !admitted) return call;
+  return { ...call, write: (item) => (admitted.begun(), write(item)) };
+}
+
+function write({ contract, write }: IncomingCall, item: Buffer): Promise<void> {
+  if (!write) throw new Error(`${contract} is a stream, which its technology does not carry`);
+  return write(item);
+}
+
+function bodyOf(contract: Call | Stream, reply: unknown): Buffer {
   try {
-    return prepare(contract.name, contract.reply, reply).body;
+    return isStream(contract)
+      ? prepare(contract.name, contract.item, reply).body
+      : prepare(contract.name, contract.reply, reply).body;
   } catch (error) {
     if (!(error instanceof InvalidMessageError)) throw error;
     const [issue] = error.issues;
     throw new InvalidReplyError(
-      `the reply to ${contract.name} breaks its contract: ${issue?.path} ${issue?.message}`,
+      `${isStream(contract) ? 'an item of' : 'the reply to'} ${contract.name} breaks its contract: ${issue?.path} ${issue?.message}`,
     );
   }
 }
@@ -282,7 +330,7 @@ async function run(handler: Handler, request: unknown, context: CallContext): Pr
 
 /** The caller gets a reply at the deadline, also when the handler ignores its signal. */
 async function beforeDeadline<T>(
-  contract: Call,
+  contract: Question,
   { deadline, signal }: CallContext,
   late: AbortController,
   work: Promise<T>,
@@ -294,9 +342,11 @@ async function beforeDeadline<T>(
   const over = new Promise<never>((_, reject) => {
     const fail = () =>
       reject(
-        signal.reason instanceof DeadlineExceededError || deadline.budget() === 0
-          ? new DeadlineExceededError(contract.name, budget)
-          : new InterruptedError(),
+        signal.reason instanceof DeadlineExceededError
+          ? signal.reason
+          : deadline.budget() === 0
+            ? new DeadlineExceededError(contract.name, budget)
+            : new InterruptedError(),
       );
     if (signal.aborted) fail();
     else signal.addEventListener('abort', fail, { once: true });

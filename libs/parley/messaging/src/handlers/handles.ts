@@ -1,8 +1,22 @@
 import 'reflect-metadata';
 import { UseFilters } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
-import type { Call, Contract, Kind, Message, ReplyInputOf } from '@parley/contract';
-import type { BatchContext, CallContext, HandlerContext } from '../message/handler-context';
+import type {
+  Call,
+  Contract,
+  ItemInputOf,
+  Kind,
+  Message,
+  ReplyInputOf,
+  Stream,
+} from '@parley/contract';
+import type { Observable } from 'rxjs';
+import type {
+  BatchContext,
+  CallContext,
+  HandlerContext,
+  StreamContext,
+} from '../message/handler-context';
 import { noteHandler, PassOn } from './exception-filters';
 import type { HandlerExtras } from './handler-registry';
 import type { BatchOptions, HandlerOptions } from '../ports/subscription';
@@ -15,12 +29,24 @@ export const TRANSPORT_ID: Readonly<Record<Kind, symbol>> = {
   event: Symbol.for('parley.event'),
 };
 
-type ContextOf<C extends Contract> = C extends Call ? CallContext : HandlerContext<never>;
-/** A call's handler returns the reply. Return values of other handlers are ignored. */
+type ContextOf<C extends Contract> = C extends Stream
+  ? StreamContext
+  : C extends Call
+    ? CallContext
+    : HandlerContext<never>;
+type Items<C extends Stream> = AsyncIterable<ItemInputOf<C>> | Observable<ItemInputOf<C>>;
+/**
+ * A call's handler returns the reply; that of a stream returns the items, as an async generator
+ * does. Return values of other handlers are ignored.
+ */
 type HandlerMethod<C extends Contract> = (
   message: Message<C>,
   context: ContextOf<C>,
-) => C extends Call ? Promise<ReplyInputOf<C>> | ReplyInputOf<C> : unknown;
+) => C extends Stream
+  ? Promise<Items<C>> | Items<C>
+  : C extends Call
+    ? Promise<ReplyInputOf<C>> | ReplyInputOf<C>
+    : unknown;
 
 type BatchMethod<C extends Contract> = (
   messages: Message<C>[],

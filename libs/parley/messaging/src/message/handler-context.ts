@@ -56,6 +56,12 @@ export interface CallContext {
   transaction<T>(work: (tx: EntityManager) => Promise<T>): Promise<T>;
 }
 
+/**
+ * The second argument of a handler of a stream. It has no transaction: one that stays open while a
+ * reader is waited for would hold its locks as long.
+ */
+export type StreamContext = Omit<CallContext, 'transaction'>;
+
 /** The ids that all messages sent by one handling, or one answer, have in common. */
 export interface Conversation {
   readonly correlationId: string;

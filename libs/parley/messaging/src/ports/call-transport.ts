@@ -1,4 +1,4 @@
-import type { Call, Contract } from '@parley/contract';
+import { isStream, type Contract, type Question } from '@parley/contract';
 import type { Deadline } from '@parley/resilience';
 import type { CustomTransportStrategy } from '@nestjs/microservices';
 import type { HandlerRegistry } from '../handlers/handler-registry';
@@ -17,6 +17,11 @@ export interface CallTransport {
    * cancellation reaches the other side.
    */
   call(request: OutgoingCall): Promise<CallResult>;
+  /**
+   * Opens a stream at one instance, as `call` sends a request: resolves with its items when the
+   * first one has arrived, or the end. Undefined: the technology carries no streams.
+   */
+  stream?(request: OutgoingCall): Promise<StreamResult>;
   /** True when callers prove who they are by certificates. */
   readonly provesCallers?: boolean;
   /** True when a service mesh balances and repeats the calls to an owner: the kit repeats none. */
@@ -29,7 +34,7 @@ export interface CallTransport {
 }
 
 export interface OutgoingCall {
-  readonly contract: Call;
+  readonly contract: Question;
   readonly headers: Headers;
   readonly body: Buffer;
   readonly deadline: Deadline;
@@ -60,9 +65,32 @@ export interface CallConnection {
    * aborted.
    */
   call(request: OutgoingCall): Promise<CallResult>;
+  /** Sends the request of a stream. Undefined: the technology carries no streams. */
+  stream?(request: OutgoingCall): Items;
   /** Ends the requests under way. */
   close(): Promise<void>;
 }
+
+/** The items of a stream under way; read by one reader. */
+export interface Items {
+  /**
+   * The next item, or the end. Rejects as `call` of a connection does. The owner is held back while
+   * nobody reads.
+   */
+  next(): Promise<StreamPart>;
+  /** Resolves when nothing more arrives, with the error if there is one: never rejects. */
+  readonly ended: Promise<StreamOutcome>;
+}
+
+export type StreamPart = { readonly item: Buffer } | StreamEnd;
+/** The end of a stream; without a fault, that was the last item. */
+export interface StreamEnd {
+  readonly item?: undefined;
+  readonly fault?: CallFault;
+}
+export type StreamOutcome = StreamEnd | { readonly error: unknown };
+export type StreamResult =
+  { readonly ok: true; readonly items: Items } | { readonly ok: false; readonly fault: CallFault };
 
 export interface CallServer extends CustomTransportStrategy {
   /** Accepts no new calls (callers go to other instances); those under way are answered. */
@@ -87,6 +115,11 @@ export interface IncomingCall {
   readonly signal: AbortSignal;
   /** The service that its connection proved to come from. */
   readonly caller?: Caller;
+  /**
+   * For a stream: takes an item; resolves when there is room for the next one. The body of the
+   * answer is empty then.
+   */
+  readonly write?: (item: Buffer) => Promise<void>;
 }
 
 /** Handles a request. Never rejects. */
@@ -109,6 +142,7 @@ export interface CallFault {
     | 'outcome-unknown'
     | 'deadline-exceeded'
     | 'cancelled'
+    | 'stopping'
     | 'idempotency-conflict'
     | 'no-memory'
     | 'not-allowed';
@@ -216,13 +250,18 @@ export class CallNotAllowedError extends Error {
   }
 }
 
-/** The connection broke after the request was sent. Only an idempotent call may be made again. */
+/**
+ * The connection broke after the request was sent. Only an idempotent call may be made again; a
+ * stream always: the items that arrived before are good.
+ */
 export class ReplyLostError extends OutageError {
   override readonly name = 'ReplyLostError';
   override readonly effect = 'unknown';
   constructor(contract: Contract, why: string) {
     super(
-      `${contract.name}: the connection to ${contract.owner} broke before it answered (${why}); whether the call took effect is unknown`,
+      isStream(contract)
+        ? `${contract.name}: the stream from ${contract.owner} broke off before its end (${why}); ask for it again`
+        : `${contract.name}: the connection to ${contract.owner} broke before it answered (${why}); whether the call took effect is unknown`,
     );
   }
 }

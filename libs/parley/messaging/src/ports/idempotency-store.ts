@@ -1,4 +1,4 @@
-import type { Call } from '@parley/contract';
+import type { Question } from '@parley/contract';
 import type { CallResult } from './call-transport';
 import { LeaseLostError } from '../message/failure';
 import type { Envelope } from '../message/message';
@@ -51,7 +51,7 @@ export const IDEMPOTENCY_RETENTION_DAYS = 7;
  */
 export class IdempotencyConflictError extends Error {
   override readonly name = 'IdempotencyConflictError';
-  constructor(contract: Call, key: string) {
+  constructor(contract: Question, key: string) {
     super(
       `${contract.name}: the idempotency key "${key.slice(0, 50)}" was used for another request; repeat that one, or take a new key`,
     );

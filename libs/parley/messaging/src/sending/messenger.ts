@@ -6,8 +6,10 @@ import {
   type Contract,
   type Duration,
   type Event,
+  type ItemOf,
   type MessageInput,
   type ReplyOf,
+  type Stream,
 } from '@parley/contract';
 import type { CallClient } from '../calls/call-client';
 import { InvalidMessageError, prepare, type Prepared } from '../message/codec';
@@ -53,6 +55,9 @@ export interface CallOptions {
    */
   readonly priority?: 'interactive' | 'batch';
 }
+
+/** A stream has no idempotency key: it may always be asked for again. */
+export type StreamOptions = Omit<CallOptions, 'idempotencyKey'>;
 
 /** A call would hold the open transaction's locks over the network. */
 export class CallInTransactionError extends Error {
@@ -104,6 +109,22 @@ export class Messenger {
       assertIdempotencyKey(contract, options.idempotencyKey);
     const deadline = options.deadline === undefined ? undefined : milliseconds(options.deadline);
     return this.caller.call(contract, request, { ...options, deadline });
+  }
+
+  /**
+   * Reads a stream from one instance of the owner, an item at a time; it is held back while nobody
+   * reads. It is asked for with the first item, and ended by leaving the loop.
+   * @throws in the loop, what `call` does; ReplyLostError when it broke off: ask for it again
+   */
+  stream<C extends Stream>(
+    contract: C,
+    request: MessageInput<C>,
+    options: StreamOptions = {},
+  ): AsyncIterableIterator<ItemOf<C>> {
+    const deadline = options.deadline === undefined ? undefined : milliseconds(options.deadline);
+    return this.caller.stream(contract, request, { ...options, deadline }, () => {
+      if (this.transactions.isOpen()) throw new CallInTransactionError(contract);
+    });
   }
 
   /**

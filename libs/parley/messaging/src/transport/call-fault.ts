@@ -20,6 +20,7 @@ export type CallStatus =
 
 const STATUS: Readonly<Record<string, CallStatus>> = {
   'invalid-request': 'INVALID_ARGUMENT',
+  stopping: 'UNAVAILABLE',
   overloaded: 'UNAVAILABLE',
   unavailable: 'UNAVAILABLE',
   'outcome-unknown': 'INTERNAL',

@@ -1,4 +1,4 @@
-import type { Call } from '@parley/contract';
+import type { Question } from '@parley/contract';
 import { Deadline, DeadlineExceededError, startTimer } from '@parley/resilience';
 
 /**
@@ -28,7 +28,7 @@ export class CallsUnderWay {
   private readonly calls = new Set<CallUnderWay>();
 
   /** @param milliseconds the caller's budget; undefined: it has set none, the contract's counts */
-  begin(contract: Call, milliseconds: number = contract.deadline): CallUnderWay {
+  begin(contract: Question, milliseconds: number = contract.deadline): CallUnderWay {
     const call = new CallUnderWay(contract.name, milliseconds, () => this.calls.delete(call));
     this.calls.add(call);
     return call;

@@ -1,6 +1,8 @@
 // For authors of technologies and stores: the ports they implement, and the parts they share.
 export { type Clock, type ClockTimerOptions, lookAgain, pause, systemClock } from '../clock';
 export { CallClient } from '../calls/call-client';
+export { noStreams } from '../calls/streams/no-streams';
+export { openedItems } from '../calls/streams/opened-items';
 export {
   BalancedCallTransport,
   type CallProtocol,
@@ -76,7 +78,9 @@ export type {
   CallFault,
   IncomingCall,
   InstanceState,
+  Items,
   OutgoingCall,
+  StreamResult,
 } from '../ports/call-transport';
 export type { Carrier, Carriers, FormerCarrier, Unread } from '../ports/carriers';
 export {
@@ -207,6 +211,7 @@ export { Checkpoints } from './checkpoints';
 export { notReady, type Opening, untilUp } from './coming-up';
 export { FirstOfKeys } from './first-of-keys';
 export { type GivenUp, givenUpByBroker } from './given-up-by-broker';
+export { type ItemSource, ItemReader } from './item-reader';
 export { hostAndPort, portTakenError, socketHost } from './host';
 export { joinedByName } from './joined-by-name';
 export { type ConcurrencyLimit, KeyedExecutor } from './keyed-executor';

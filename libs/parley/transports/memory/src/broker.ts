@@ -1,5 +1,6 @@
 import {
   type CallResult,
+  type Items,
   type OutgoingCall,
   type Clock,
   type Headers,
@@ -19,6 +20,7 @@ const brokers = new Map<string, MemoryBroker>();
 export interface AnsweringInstance {
   /** Rejects with the signal's reason as soon as it is aborted, even if the handler goes on. */
   ask(request: OutgoingCall, cancelled: AbortSignal): Promise<CallResult>;
+  open(request: OutgoingCall): Items;
 }
 
 /** Receives a copy of every message from now on. */

@@ -1,7 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Server, type MessageHandler } from '@nestjs/microservices';
 import { ReplyLostError, OwnerUnavailableError } from '@parley/messaging';
+import type { Question } from '@parley/contract';
 import {
+  ItemReader,
+  openedItems,
   TRANSPORT_ID,
   type CallResult,
   type HandleCall,
@@ -11,7 +14,9 @@ import {
   type HandlerExtras,
   type HandlerRegistry,
   type ConsumerHealth,
+  type Items,
   type OutgoingCall,
+  type StreamResult,
   type TransportContext,
 } from '@parley/messaging/transport';
 import { DeadlineExceededError, startTimer } from '@parley/resilience';
@@ -31,10 +36,7 @@ export class MemoryCallTransport implements CallTransport {
 
   async call(request: OutgoingCall): Promise<CallResult> {
     const { contract, deadline, signal } = request;
-    const answering = this.brokerOf(contract.owner).answering.get(contract.owner) ?? [];
-    const instance = answering.shift();
-    if (!instance) throw new OwnerUnavailableError(contract, 'it does not answer calls here');
-    answering.push(instance);
+    const instance = this.instanceFor(contract);
     const over = new AbortController();
     const budget = deadline.budget();
     const cancel = startTimer(budget, () =>
@@ -48,6 +50,10 @@ export class MemoryCallTransport implements CallTransport {
     }
   }
 
+  async stream(request: OutgoingCall): Promise<StreamResult> {
+    return openedItems(this.instanceFor(request.contract).open(request));
+  }
+
   server(registry: HandlerRegistry, answer: HandleCall): CallServer {
     const { service } = this.context;
     const broker = this.brokerOf(service);
@@ -56,6 +62,15 @@ export class MemoryCallTransport implements CallTransport {
   }
 
   async close(): Promise<void> {}
+
+  /** In turn. */
+  private instanceFor(contract: Question): AnsweringInstance {
+    const answering = this.brokerOf(contract.owner).answering.get(contract.owner) ?? [];
+    const instance = answering.shift();
+    if (!instance) throw new OwnerUnavailableError(contract, 'it does not answer calls here');
+    answering.push(instance);
+    return instance;
+  }
 
   private brokerOf(owner: string): MemoryBroker {
     return MemoryBroker.at(this.options.urlOf(owner), this.context.clock);
@@ -117,6 +132,37 @@ class MemoryCallServer extends Server implements CallServer, AnsweringInstance {
     }
   }
 
+  /** @see AnsweringInstance */
+  open(request: OutgoingCall): Items {
+    const { contract, headers, body, deadline } = request;
+    const left = new AbortController();
+    const room = new Room();
+    const items = new ItemReader(request, {
+      resume: () => room.make(),
+      cancel: (reason) => left.abort(reason),
+    });
+    const write = async (item: Buffer) => {
+      if (!items.push(Buffer.from(item))) await room.made();
+    };
+    const signal = AbortSignal.any([left.signal, this.closed.signal]);
+    const lost = () => items.fail(new ReplyLostError(contract, 'the instance stopped'));
+    this.closed.signal.addEventListener('abort', lost, { once: true });
+    void this.outside(() =>
+      this.answer({
+        contract: contract.name,
+        headers: { ...headers },
+        body: Buffer.from(body),
+        deadline,
+        signal,
+        write,
+      }),
+    ).then((answer) => {
+      this.closed.signal.removeEventListener('abort', lost);
+      items.end(answer.ok ? undefined : answer.fault);
+    });
+    return items;
+  }
+
   async stop(): Promise<void> {
     this.state = 'stopped';
     const at = this.answering.indexOf(this);
@@ -138,6 +184,20 @@ class MemoryCallServer extends Server implements CallServer, AnsweringInstance {
 
   unwrap<T>(): T {
     throw new Error('call server: there is no server to unwrap');
+  }
+}
+
+/** Where the writer waits until its reader has room for more. */
+class Room {
+  private waiting?: () => void;
+
+  made(): Promise<void> {
+    return new Promise((resolve) => (this.waiting = resolve));
+  }
+
+  make(): void {
+    this.waiting?.();
+    this.waiting = undefined;
   }
 }
 

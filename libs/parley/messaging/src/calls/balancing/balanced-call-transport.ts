@@ -16,6 +16,8 @@ import { reachByTcp, reachByTls } from './reach';
 export interface CallProtocol {
   /** The technology's name, and the scheme of its URLs; with an `s` behind it, that by TLS. */
   readonly name: string;
+  /** True when it carries streams. */
+  readonly streams?: boolean;
   /** The protocols that it speaks inside TLS, by their names in ALPN. */
   readonly alpn?: readonly string[];
   /**
@@ -38,6 +40,7 @@ export const schemesOfCalls = (name: string): readonly string[] => [name, `${nam
 export class BalancedCallTransport extends BalancedCalls implements CallTransport {
   readonly technology: string;
   readonly provesCallers: boolean;
+  readonly stream?: CallTransport['stream'];
 
   /** @throws CallsUrlError, UnusableFileError */
   constructor(
@@ -58,6 +61,7 @@ export class BalancedCallTransport extends BalancedCalls implements CallTranspor
       },
     });
     this.technology = protocol.name;
+    if (protocol.streams) this.stream = (request) => this.open(request);
     this.provesCallers = served.listen !== undefined && (this.serverTls()?.isMutual ?? false);
   }
 

@@ -8,10 +8,13 @@ import {
   type CallResult,
   type InstanceState,
   type OutgoingCall,
+  type StreamResult,
 } from '../../ports/call-transport';
 import type { CallTransportOptions } from '../../ports/transport';
 import { AddressList, RESOLVE_PAUSE_MS, systemLookup, type Lookup } from './address-list';
 import { readCallsUrl, type CallsUrl, type InstanceAddress } from './calls-url';
+import type { Answer } from '../resilience/tried';
+import { openedItems } from '../streams/opened-items';
 import { Instance } from './instance';
 import { InstancePool } from './instance-pool';
 import { reachByTcp } from './reach';
@@ -54,7 +57,15 @@ export class BalancedCalls {
    * DeadlineExceededError, or the signal's reason
    */
   call(request: OutgoingCall): Promise<CallResult> {
-    return this.callsTo(request.contract.owner).call(request);
+    return this.callsTo(request.contract.owner).ask(request, ({ connection }) =>
+      connection.call(request),
+    );
+  }
+
+  /** Opens a stream, as `call` sends a request: nothing is asked again after its first item. */
+  protected open(request: OutgoingCall): Promise<StreamResult> {
+    const calls = this.callsTo(request.contract.owner);
+    return calls.ask(request, (instance) => calls.openAt(instance, request));
   }
 
   /** True when a service mesh balances and repeats the calls to an owner. */
@@ -85,6 +96,9 @@ export class BalancedCalls {
   }
 }
 
+/** Sends a request to one instance. */
+type SendTo<A extends Answer> = (instance: Instance) => Promise<A>;
+
 /** The calls to one owner. */
 class OwnerCalls {
   readonly pool: InstancePool;
@@ -104,17 +118,33 @@ class OwnerCalls {
     this.list = new AddressList(url, clock, lookup, (addresses) => this.pool.update(addresses));
   }
 
-  async call(request: OutgoingCall): Promise<CallResult> {
+  async ask<A extends Answer>(request: OutgoingCall, send: SendTo<A>): Promise<A> {
     const resolving = this.list.refresh();
     if (resolving && this.pool.all().length === 0) await addressesFor(request, resolving);
     const asked = new Set<Instance>();
-    const first = await this.askInTurn(request, asked);
+    const first = await this.askInTurn(request, send, asked);
     if (first && !(first instanceof OwnerUnavailableError)) return first;
     const resolvingAgain = this.list.refresh(RESOLVE_PAUSE_MS);
     if (resolvingAgain) await addressesFor(request, resolvingAgain, PATIENCE_MS);
-    const later = (await this.askInTurn(request, asked)) ?? first ?? this.nobody(request);
+    const later = (await this.askInTurn(request, send, asked)) ?? first ?? this.nobody(request);
     if (later instanceof OwnerUnavailableError) throw later;
     return later;
+  }
+
+  /** The instance has the stream under way until its end. */
+  async openAt(instance: Instance, request: OutgoingCall): Promise<StreamResult> {
+    const opened = await openedItems(instance.connection.stream!(request));
+    if (!opened.ok) return opened;
+    instance.started();
+    void opened.items.ended.then((outcome) => {
+      const error = 'error' in outcome ? outcome.error : undefined;
+      const isLost = error instanceof ReplyLostError;
+      if (isLost) instance.connectionLost();
+      const isSick = 'fault' in outcome && outcome.fault && SICK.has(outcome.fault.code);
+      if (isLost || isSick) this.count(instance, true);
+      instance.ended();
+    });
+    return opened;
   }
 
   async close(): Promise<void> {
@@ -125,16 +155,17 @@ class OwnerCalls {
    * Asks instances that were not asked before until one has the request. The error of the last one
    * when none has it; undefined when there is none.
    */
-  private async askInTurn(
+  private async askInTurn<A extends Answer>(
     request: OutgoingCall,
+    send: SendTo<A>,
     asked: Set<Instance>,
-  ): Promise<CallResult | OwnerUnavailableError | undefined> {
+  ): Promise<A | OwnerUnavailableError | undefined> {
     let failure: OwnerUnavailableError | undefined;
     for (;;) {
       const instance = this.pool.choose(asked, request.tried);
       if (!instance) return failure;
       asked.add(instance);
-      const result = await this.ask(instance, request);
+      const result = await this.askOne(instance, request, send);
       if (!(result instanceof OwnerUnavailableError)) return result;
       failure = result;
       void this.list.refresh(RESOLVE_PAUSE_MS);
@@ -142,14 +173,15 @@ class OwnerCalls {
   }
 
   /** Returns the error after which the next instance may be asked, throws any other one. */
-  private async ask(
+  private async askOne<A extends Answer>(
     instance: Instance,
     request: OutgoingCall,
-  ): Promise<CallResult | OwnerUnavailableError> {
+    send: SendTo<A>,
+  ): Promise<A | OwnerUnavailableError> {
     request.tried?.add(instance.address);
     const started = instance.started();
     try {
-      const result = await instance.connection.call(request);
+      const result = await send(instance);
       instance.answered(started);
       this.count(instance, !result.ok && SICK.has(result.fault.code));
       return result;

@@ -1,4 +1,4 @@
-import type { Call } from '@parley/contract';
+import type { Question } from '@parley/contract';
 import { ConcurrencyLimit, LoopGuard, type Priority } from '@parley/resilience';
 import type { Clock } from '../../clock';
 import type { HandlerRegistry } from '../../handlers/handler-registry';
@@ -17,8 +17,10 @@ export interface CallLimitState {
   readonly inFlight: number;
 }
 
-/** One admitted call; `answered` is called once. */
+/** One admitted call or stream; `answered` is called once, at its end. */
 export interface AdmittedCall {
+  /** The first item of a stream: the time after it is its reader's. */
+  begun(): void;
   answered(): void;
 }
 
@@ -43,10 +45,12 @@ export class CallAdmission {
     if (!limit) return FREE;
     const started = this.clock.elapsed();
     if (this.loop.isLate(limit.tolerableMs, started) || !limit.enter(priority)) return undefined;
+    let latency: number | undefined;
     return {
+      begun: () => void (latency ??= this.clock.elapsed() - started),
       answered: () => {
         const now = this.clock.elapsed();
-        limit.leave(now - started, now);
+        limit.leave(latency ?? now - started, now);
       },
     };
   }
@@ -61,7 +65,7 @@ export class CallAdmission {
 
   /** Undefined for a contract that is not answered here, or that has no limit. */
   private make(name: string): ConcurrencyLimit | undefined {
-    const contract = this.registry.handlerOfCall(name)?.contract as Call | undefined;
+    const contract = this.registry.handlerOfCall(name)?.contract as Question | undefined;
     if (!contract?.resilience.limit) return undefined;
     const limit = new ConcurrencyLimit(this.clock, {
       tolerableMs: contract.deadline * TOLERABLE_SHARE,
@@ -71,7 +75,7 @@ export class CallAdmission {
   }
 }
 
-const FREE: AdmittedCall = { answered: () => undefined };
+const FREE: AdmittedCall = { begun: () => undefined, answered: () => undefined };
 
 /** Nothing was done: another instance may answer, or this one a little later. */
 export const OVERLOADED: CallResult = {

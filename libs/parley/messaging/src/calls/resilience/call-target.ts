@@ -1,4 +1,4 @@
-import type { Call } from '@parley/contract';
+import type { Question } from '@parley/contract';
 import {
   Bulkhead,
   CircuitBreaker,
@@ -24,7 +24,7 @@ export class CallTarget {
   private readonly replies?: RecentReplies<Buffer>;
 
   constructor(
-    readonly contract: Call,
+    readonly contract: Question,
     clock: Clock,
     /** Undefined: no policy is applied. */
     budget: RetryBudget | undefined,

@@ -1,4 +1,4 @@
-import type { Call } from '@parley/contract';
+import type { Question } from '@parley/contract';
 import { type CircuitState, RetryBudget } from '@parley/resilience';
 import type { Clock } from '../../clock';
 import type { TransportContext } from '../../ports/transport';
@@ -16,7 +16,7 @@ export interface CallTargetState {
 
 /** The targets of a process's calls, one for each contract. */
 export class CallTargets {
-  private readonly targets = new Map<Call, CallTarget>();
+  private readonly targets = new Map<Question, CallTarget>();
   private readonly budgets = new Map<string, RetryBudget>();
 
   constructor(
@@ -26,7 +26,7 @@ export class CallTargets {
     readonly isOn = true,
   ) {}
 
-  of(contract: Call): CallTarget {
+  of(contract: Question): CallTarget {
     return this.targets.get(contract) ?? this.make(contract);
   }
 
@@ -41,7 +41,7 @@ export class CallTargets {
     }));
   }
 
-  private make(contract: Call): CallTarget {
+  private make(contract: Question): CallTarget {
     const budget = this.isOn ? this.budgetOf(contract.owner) : undefined;
     const target = new CallTarget(contract, this.clock, budget, (state) => {
       if (state === 'open')

@@ -17,7 +17,8 @@ export interface Substitute {
  */
 export function substituteFor(
   error: unknown,
-  { contract, body, signal }: OutgoingCall,
+  contract: Call,
+  { body, signal }: OutgoingCall,
   target: CallTarget,
   request: unknown,
 ): Substitute | undefined {

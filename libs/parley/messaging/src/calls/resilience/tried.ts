@@ -1,19 +1,22 @@
-import type { Call } from '@parley/contract';
+import type { Question } from '@parley/contract';
 import { DeadlineExceededError, type RequestOutcome } from '@parley/resilience';
 import {
   OwnerUnavailableError,
   ReplyLostError,
-  type CallResult,
+  type CallFault,
   type OutgoingCall,
 } from '../../ports/call-transport';
 
+/** The result of a call, or of the beginning of a stream. */
+export type Answer = { readonly ok: true } | { readonly ok: false; readonly fault: CallFault };
+
 /** How one try of a call ended. */
-export type Tried = { readonly answer: CallResult } | { readonly error: unknown };
+export type Tried<A extends Answer = Answer> = { readonly answer: A } | { readonly error: unknown };
 
 /** Faults of a request that was certainly not handled. */
 export const NOT_HANDLED = new Set(['unavailable', 'overloaded']);
 /** Faults with the meaning of a broken connection: the effect is unknown. */
-export const LOST = new Set(['outcome-unknown', 'cancelled']);
+export const LOST = new Set(['outcome-unknown', 'cancelled', 'stopping']);
 /** Faults after which another instance may answer, or the same one a little later. */
 const PASSING = new Set([...NOT_HANDLED, ...LOST]);
 /**
@@ -21,7 +24,7 @@ const PASSING = new Set([...NOT_HANDLED, ...LOST]);
  */
 const FAILURES = new Set(['unavailable', 'outcome-unknown', 'deadline-exceeded']);
 /** Faults that say nothing about whether the target fails. */
-const UNDECIDED = new Set(['overloaded', 'cancelled']);
+const UNDECIDED = new Set(['overloaded', 'cancelled', 'stopping']);
 
 /**
  * The share of its deadline that a call must have had for a time-out to count against the target.
@@ -29,7 +32,7 @@ const UNDECIDED = new Set(['overloaded', 'cancelled']);
  */
 const FAIR_SHARE = 0.25;
 
-export function resultOf(tried: Tried): CallResult {
+export function resultOf<A extends Answer>(tried: Tried<A>): A {
   if ('error' in tried) throw tried.error;
   return tried.answer;
 }
@@ -72,7 +75,7 @@ export const mayBeRepeated = ({ contract, headers }: OutgoingCall): boolean =>
  * errors and bugs are answers.
  * @param budgetMs the time that it had
  */
-export function outcomeOf(tried: Tried, contract: Call, budgetMs: number): RequestOutcome {
+export function outcomeOf(tried: Tried, contract: Question, budgetMs: number): RequestOutcome {
   if ('error' in tried) {
     const { error } = tried;
     if (error instanceof DeadlineExceededError) return timedOut(contract, budgetMs);
@@ -87,5 +90,5 @@ export function outcomeOf(tried: Tried, contract: Call, budgetMs: number): Reque
 
 const TIMED_OUT = new Set(['deadline-exceeded']);
 
-const timedOut = (contract: Call, budgetMs: number): RequestOutcome =>
+const timedOut = (contract: Question, budgetMs: number): RequestOutcome =>
   budgetMs >= contract.deadline * FAIR_SHARE ? 'failure' : 'undecided';

@@ -1,4 +1,4 @@
-import type { Call } from '@parley/contract';
+import type { Question } from '@parley/contract';
 import type { Caller, CallResult, IncomingCall } from '../../ports/call-transport';
 import type { TransportContext } from '../../ports/transport';
 
@@ -102,7 +102,7 @@ const TOKEN_HEADER = 'authorization';
 /** Adds the token for the owner of a contract to the headers of a call. */
 export async function withToken<H extends object>(
   headers: H,
-  { owner }: Call,
+  { owner }: Question,
   tokens: CallerTokens,
 ): Promise<H> {
   const token = await tokens.tokenFor(owner);
