@@ -1,4 +1,4 @@
-import { type Call, numberedCallOf, type NumberedCall } from '@parley/contract';
+import { numberedCallOf, type NumberedCall, type Question } from '@parley/contract';
 import { callPathOf } from '@parley/messaging/transport';
 import { ProtobufError } from './protobuf/protobuf-error';
 import { MessageCodecs, type MessageCodec } from './protobuf/message-codec';
@@ -39,13 +39,13 @@ const JSON_FORM: WireForm = {
   decodeReply: asIs,
 };
 
-const methods = new WeakMap<Call, Method>();
+const methods = new WeakMap<Question, Method>();
 
 /**
  * How a call becomes gRPC messages, and under which path: compiled when it is first asked for.
  * @throws ContractError when a field has no number
  */
-export function methodOf(contract: Call): Method {
+export function methodOf(contract: Question): Method {
   const known = methods.get(contract);
   if (known) return known;
   const method = compiled(contract);
@@ -53,7 +53,7 @@ export function methodOf(contract: Call): Method {
   return method;
 }
 
-function compiled(contract: Call): Method {
+function compiled(contract: Question): Method {
   const path = callPathOf(contract);
   const call = numberedCallOf(contract);
   if (!call) return { path, form: JSON_FORM, errors: new Map() };

@@ -1,27 +1,33 @@
 import {
   Client,
   connectivityState,
+  type Metadata,
   credentials,
   status,
   type ChannelOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type ServiceError,
 } from '@grpc/grpc-js';
 import { isIPv4, isIPv6 } from 'node:net';
-import type { Call } from '@parley/contract';
+import type { Question } from '@parley/contract';
 import { InvalidMessageError, OwnerUnavailableError, ReplyLostError } from '@parley/messaging';
 import {
   addressOf,
   type CallConnection,
+  type CallFault,
   type CallResult,
   type ClientTls,
   type InstanceAddress,
+  ItemReader,
+  type Items,
   notReached,
   type OutgoingCall,
   UNTRUSTED,
 } from '@parley/messaging/transport';
 import { DeadlineExceededError } from '@parley/resilience';
 import { issuesOf, MAX_MESSAGE_BYTES, methodOf, type WireForm } from './codec';
-import { faultOf, isFromOlderServer } from './fault';
+import { FAULT_BEHIND_ITEMS, faultIn, faultOf, isFromOlderServer } from './fault';
 import { metadataOf } from './headers';
 
 const CHANNEL: ChannelOptions = {
@@ -88,18 +94,70 @@ export class GrpcConnection implements CallConnection {
             this.speaksJsonOnly = true;
             return resolve(this.call(request));
           }
-          if (fault?.code === UNTRUSTED)
-            return reject(OwnerUnavailableError.untrusted(contract, fault.message));
-          if (fault) return resolve({ ok: false, fault });
-          if (wasSent(call, client)) return reject(new ReplyLostError(contract, error.details));
-          this.replace(line);
-          reject(notReached(contract, error.details));
+          if (fault && fault.code !== UNTRUSTED) return resolve({ ok: false, fault });
+          reject(this.failure(contract, error, fault, wasSent(call, client) ? undefined : line));
         },
       );
       line.inFlight++;
       const cancel = () => call.cancel();
       signal?.addEventListener('abort', cancel, { once: true });
     });
+  }
+
+  stream(request: OutgoingCall): Items {
+    const { contract, headers, body, deadline } = request;
+    const budget = deadline.budget();
+    if (budget === 0) throw new DeadlineExceededError(contract.name, 0);
+    const { path, form } = methodOf(contract);
+    const message = encoded(contract, form, body);
+    const metadata = metadataOf(headers);
+    metadata.set(FAULT_BEHIND_ITEMS, '1');
+    const line = this.connected();
+    const call = line.client.makeServerStreamRequest(path, asIs, asIs, message, metadata, {
+      deadline: deadline.at,
+    });
+    line.inFlight++;
+    const items = new ItemReader(request, {
+      resume: () => call.resume(),
+      cancel: () => call.cancel(),
+    });
+    void items.ended.then(() => ended(line));
+    let error: ServiceError | undefined;
+    let trailers: Metadata | undefined;
+    call.on('data', (reply: Buffer) => {
+      const item = decoded(form, reply);
+      if (!item.ok) {
+        items.end(item.fault);
+        call.cancel();
+      } else if (!items.push(item.body)) call.pause();
+    });
+    call.on('error', (failed: ServiceError) => (error = failed));
+    call.on('status', (ended) => (trailers = ended.metadata));
+    // After an error, too: what arrived before is read first.
+    call.on('end', () => {
+      if (!error) return items.end(faultIn(trailers));
+      if (error.code === status.DEADLINE_EXCEEDED)
+        return items.fail(new DeadlineExceededError(contract.name, budget));
+      const fault = faultOf(error);
+      if (fault && fault.code !== UNTRUSTED) return items.end(fault);
+      items.fail(
+        this.failure(contract, error, fault, wasSent(call, line.client) ? undefined : line),
+      );
+    });
+    return items;
+  }
+
+  /** @param unsent the line by which the request could not be sent */
+  private failure(
+    contract: Question,
+    { details }: ServiceError,
+    untrusted: CallFault | undefined,
+    unsent: Line | undefined,
+  ): Error {
+    if (untrusted) return OwnerUnavailableError.untrusted(contract, untrusted.message);
+    if (!unsent) return new ReplyLostError(contract, details);
+    this.replace(unsent);
+    return notReached(contract, details);
   }
 
   async close(): Promise<void> {
@@ -149,7 +207,7 @@ function ended(line: Line): void {
 const asIs = (bytes: Buffer): Buffer => bytes;
 
 /** @throws InvalidMessageError naming the field */
-function encoded(contract: Call, form: WireForm, body: Buffer): Buffer {
+function encoded(contract: Question, form: WireForm, body: Buffer): Buffer {
   try {
     return form.encodeRequest(body);
   } catch (error) {
@@ -171,7 +229,7 @@ function decoded(form: WireForm, reply: Buffer): CallResult {
  * call knows its peer once it was put on a connection; before, and when it was refused and not put
  * on another, it names the channel's target.
  */
-const wasSent = (call: ClientUnaryCall, client: Client): boolean =>
+const wasSent = (call: ClientUnaryCall | ClientReadableStream<Buffer>, client: Client): boolean =>
   call.getPeer() !== client.getChannel().getTarget();
 
 function targetOf(instance: InstanceAddress): string {

@@ -33,6 +33,21 @@ export function errorOf(fault: CallFault, origin: FaultOrigin): Partial<ServiceE
   return { code, details, metadata };
 }
 
+/**
+ * Metadata of a caller that reads the fault of a stream from the trailers of an OK. grpc-js drops
+ * the items that its reader has not taken yet when the status is another one.
+ */
+export const FAULT_BEHIND_ITEMS = 'parley-fault-behind-items';
+
+/** The end of a stream for such a caller. */
+export function trailersOf(fault: CallFault, origin: FaultOrigin): Metadata {
+  return errorOf(fault, origin).metadata!;
+}
+
+/** The fault in the trailers of an OK. */
+export const faultIn = (metadata: Metadata | undefined): CallFault | undefined =>
+  metadata && trailer(metadata);
+
 /** Versions that read JSON only take protobuf for JSON that is broken, and send our trailer alone. */
 export const isFromOlderServer = ({ metadata }: ServiceError, fault?: CallFault): boolean =>
   fault?.code === 'invalid-request' &&

@@ -12,6 +12,7 @@ import { GrpcCallServer } from './server';
 const PROTOCOL: CallProtocol = {
   name: 'grpc',
   alpn: ['h2'],
+  streams: true,
   connect: (instance, tls) => new GrpcConnection(instance, tls),
   serve: (at, registry, answer, tls) => new GrpcCallServer(at, registry, answer, tls),
 };

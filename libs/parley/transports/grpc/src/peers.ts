@@ -1,11 +1,6 @@
 import type { Http2Session } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
-import {
-  type ServerInterceptor,
-  ServerCredentials,
-  ServerInterceptingCall,
-  type ServerUnaryCall,
-} from '@grpc/grpc-js';
+import { type ServerInterceptor, ServerCredentials, ServerInterceptingCall } from '@grpc/grpc-js';
 import { type CallFault, type Peer, type ServerTls, UNTRUSTED } from '@parley/messaging/transport';
 import { errorOf } from './fault';
 
@@ -33,7 +28,7 @@ export class Peers {
     private readonly owner: string,
   ) {}
 
-  of(call: ServerUnaryCall<Buffer, Buffer>): Peer {
+  of(call: object): Peer {
     return this.ofSession(sessionOf((call as { call?: unknown }).call));
   }
 

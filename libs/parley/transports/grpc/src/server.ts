@@ -1,6 +1,13 @@
-import { Server, ServerCredentials, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
+import { once } from 'node:events';
+import {
+  type sendUnaryData,
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+} from '@grpc/grpc-js';
 import { ServerGrpc, type MessageHandler } from '@nestjs/microservices';
-import { milliseconds, type Call } from '@parley/contract';
+import { isStream, milliseconds, type Question } from '@parley/contract';
 import {
   type CallFault,
   CallsUnderWay,
@@ -18,7 +25,7 @@ import {
   type ServerTls,
 } from '@parley/messaging/transport';
 import { formOf, issuesOf, MAX_MESSAGE_BYTES, type Method, methodOf, type WireForm } from './codec';
-import { errorOf } from './fault';
+import { errorOf, FAULT_BEHIND_ITEMS, trailersOf } from './fault';
 import { Peers, TlsCredentials } from './peers';
 import { describedFile } from './standard/file-descriptor';
 import { HEALTH_SERVICE, HealthService } from './standard/health-service';
@@ -28,6 +35,7 @@ import { ReflectionService } from './standard/reflection-service';
 const GRACE_MS = 1_000;
 
 type Respond = sendUnaryData<Buffer>;
+type Writable = ServerWritableStream<Buffer, Buffer>;
 
 /** Nest's gRPC server, with its methods made from the handlers instead of .proto files. */
 export class GrpcCallServer extends ServerGrpc implements CallServer {
@@ -75,7 +83,7 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
   }
 
   override async bindEvents(): Promise<void> {
-    const contracts = this.registry.allCalls().map(({ contract }) => contract as Call);
+    const contracts = this.registry.allCalls().map(({ contract }) => contract as Question);
     for (const contract of contracts) this.addMethod(contract);
     this.addStandardServices(contracts);
     this.port = await this.bind();
@@ -111,14 +119,19 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
     return { technology: 'grpc', kind: 'call', state: this.state };
   }
 
-  private addMethod(contract: Call): void {
+  private addMethod(contract: Question): void {
     const method = methodOf(contract);
+    const server = this.grpcClient as Server;
+    if (isStream(contract)) {
+      const open = (call: Writable) => void this.stream(contract, method, call);
+      return void server.register(method.path, open, asIs, asIs, 'serverStream');
+    }
     const handle = (call: ServerUnaryCall<Buffer, Buffer>, respond: Respond) =>
       void this.respond(contract, method, call, respond);
-    (this.grpcClient as Server).register(method.path, handle, asIs, asIs, 'unary');
+    server.register(method.path, handle, asIs, asIs, 'unary');
   }
 
-  private addStandardServices(contracts: readonly Call[]): void {
+  private addStandardServices(contracts: readonly Question[]): void {
     const server = this.grpcClient as Server;
     const services = [...new Set(contracts.map((contract) => serviceOf(methodOf(contract))))];
     const file = describedFile(contracts);
@@ -142,7 +155,7 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
   }
 
   private async respond(
-    contract: Call,
+    contract: Question,
     method: Method,
     call: ServerUnaryCall<Buffer, Buffer>,
     respond: Respond,
@@ -169,6 +182,42 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
     if ('code' in reply) respond(errorOf(reply, origin));
     else respond(null, reply);
   }
+
+  private async stream(contract: Question, method: Method, call: Writable): Promise<void> {
+    const origin = { owner: contract.owner, errors: method.errors };
+    const fail = (fault: CallFault) => void call.emit('error', errorOf(fault, origin));
+    const written = call.metadata.getMap();
+    const twice = writtenTwice(written);
+    if (twice !== undefined) return fail(twiceFault(twice));
+    const form = formOf(method, call.request);
+    const body = bodyOf(contract, form, call.request);
+    if ('code' in body) return fail(body);
+    const underWay = this.underWay.begin(contract, budgetOf(call));
+    call.on('cancelled', () => underWay.callerGone());
+    let refused: CallFault | undefined;
+    const write = async (item: Buffer) => {
+      const message = replyOf(contract, form, item);
+      if ('code' in message || message.length > MAX_MESSAGE_BYTES) {
+        refused = 'code' in message ? message : TOO_LARGE;
+        throw new Error(refused.message);
+      }
+      if (!call.write(message)) await once(call, 'drain');
+    };
+    const answer = await this.answer({
+      contract: contract.name,
+      headers: fromWireHeaders(written),
+      body,
+      deadline: underWay.deadline,
+      signal: underWay.signal,
+      caller: this.peers?.of(call).caller,
+      write,
+    });
+    underWay.end();
+    if (answer.ok) call.end();
+    else if (call.metadata.get(FAULT_BEHIND_ITEMS).length > 0)
+      call.end(trailersOf(refused ?? answer.fault, origin));
+    else fail(refused ?? answer.fault);
+  }
 }
 
 /** `catalog.Catalog` */
@@ -176,7 +225,7 @@ const serviceOf = ({ path }: Method): string => path.split('/')[1]!;
 
 const asIs = (bytes: Buffer): Buffer => bytes;
 
-function bodyOf({ name }: Call, form: WireForm, message: Buffer): Buffer | CallFault {
+function bodyOf({ name }: Question, form: WireForm, message: Buffer): Buffer | CallFault {
   try {
     return form.decodeRequest(message);
   } catch (error) {
@@ -190,7 +239,7 @@ function bodyOf({ name }: Call, form: WireForm, message: Buffer): Buffer | CallF
   }
 }
 
-function replyOf({ name }: Call, form: WireForm, body: Buffer): Buffer | CallFault {
+function replyOf({ name }: Question, form: WireForm, body: Buffer): Buffer | CallFault {
   try {
     return form.encodeReply(body);
   } catch (error) {
@@ -198,8 +247,13 @@ function replyOf({ name }: Call, form: WireForm, body: Buffer): Buffer | CallFau
   }
 }
 
+const TOO_LARGE: CallFault = {
+  code: 'too-large',
+  message: `an item has at most ${MAX_MESSAGE_BYTES} bytes`,
+};
+
 /** Milliseconds that the caller waits; undefined when a foreign one has set no deadline. */
-function budgetOf(call: ServerUnaryCall<Buffer, Buffer>): number | undefined {
+function budgetOf(call: Pick<Writable, 'getDeadline'>): number | undefined {
   const at = Number(call.getDeadline());
   const timeOfDay = Date.now();
   return Number.isFinite(at) ? at - timeOfDay : undefined;

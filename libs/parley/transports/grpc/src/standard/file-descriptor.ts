@@ -1,6 +1,5 @@
 import { Writer } from 'protobufjs/minimal';
 import {
-  type Call,
   fieldNumberOf,
   isMarkedOptional,
   messageNameOf,
@@ -11,6 +10,7 @@ import {
   type ProtoField,
   type ProtoMessage,
   type ProtoType,
+  type Question,
   withNested,
 } from '@parley/contract';
 
@@ -30,7 +30,7 @@ const ANY_JSON = '.google.protobuf.Value';
 const FILE = { name: 1, package: 2, dependency: 3, message: 4, service: 6, syntax: 12 } as const;
 const MESSAGE = { name: 1, field: 2, nested: 3, options: 7, oneOf: 8 } as const;
 const FIELD = { name: 1, number: 3, label: 4, type: 5, typeName: 6, oneOf: 9, json: 10, optional: 17 } as const; // prettier-ignore
-const METHOD = { name: 1, input: 2, output: 3, options: 4 } as const;
+const METHOD = { name: 1, input: 2, output: 3, options: 4, serverStreaming: 6 } as const;
 const SERVICE = { name: 1, method: 2 } as const;
 const [MAP_ENTRY, IDEMPOTENCY_LEVEL, IDEMPOTENT] = [7, 34, 2];
 const [OPTIONAL, REPEATED] = [1, 3];
@@ -38,7 +38,7 @@ const MESSAGE_TYPE = 11;
 const TYPES = { double: 1, int64: 3, int32: 5, bool: 8, string: 9, bytes: 12 } as const;
 
 /** The file of an owner's calls; those without field numbers are left out. */
-export function describedFile(contracts: readonly Call[]): DescribedFile | undefined {
+export function describedFile(contracts: readonly Question[]): DescribedFile | undefined {
   const calls = contracts.flatMap((contract) => {
     const call = numberedCallOf(contract);
     return call ? [{ contract, call }] : [];
@@ -75,7 +75,7 @@ export function describedFile(contracts: readonly Call[]): DescribedFile | undef
 function writeService(
   writer: Writer,
   name: string,
-  calls: readonly { readonly contract: Call; readonly call: NumberedCall }[],
+  calls: readonly { readonly contract: Question; readonly call: NumberedCall }[],
   home: string,
 ): void {
   text(writer, SERVICE.name, name);
@@ -86,6 +86,7 @@ function writeService(
       text(writer, METHOD.output, `.${home}.${call.reply.path}`);
       if (contract.idempotent)
         part(writer, METHOD.options, () => number(writer, IDEMPOTENCY_LEVEL, IDEMPOTENT));
+      if (call.isStream) number(writer, METHOD.serverStreaming, 1);
     });
 }
 
