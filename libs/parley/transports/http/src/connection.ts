@@ -5,13 +5,16 @@ import {
   type ClientTls,
   hostAndPort,
   type InstanceAddress,
+  type Items,
   type OutgoingCall,
   toWireHeaders,
 } from '@parley/messaging/transport';
 import { DeadlineExceededError } from '@parley/resilience';
-import { buildConnector, Pool } from 'undici';
+import { buildConnector, type Dispatcher, Pool } from 'undici';
 import { Exchange, type Peer, TOO_LARGE } from './exchange';
-import { JSON_TYPE, MAX_MESSAGE_BYTES, TIMEOUT_HEADER } from './protocol';
+import { frameOf } from './frames';
+import { JSON_TYPE, MAX_MESSAGE_BYTES, STREAM_TYPE, TIMEOUT_HEADER } from './protocol';
+import { StreamExchange } from './stream-exchange';
 
 /** Milliseconds until an instance must have accepted a connection, TLS included. */
 const CONNECT_TIMEOUT_MS = 3_000;
@@ -23,7 +26,6 @@ const POOL: Pool.Options = {
   connect: { timeout: CONNECT_TIMEOUT_MS },
   // A server that does not say how long it keeps an idle connection may close it at any time.
   keepAliveTimeout: 4_000,
-  maxResponseSize: MAX_MESSAGE_BYTES,
   // Calls have deadlines.
   headersTimeout: 0,
   bodyTimeout: 0,
@@ -48,20 +50,41 @@ export class HttpConnection implements CallConnection, Peer {
   }
 
   async call(request: OutgoingCall): Promise<CallResult> {
-    const { contract, headers, body, deadline, signal } = request;
+    const { contract, body, deadline, signal } = request;
     signal?.throwIfAborted();
     const budget = deadline.budget();
     if (budget < 1) throw new DeadlineExceededError(contract.name, budget);
     if (body.length > MAX_MESSAGE_BYTES) return TOO_LARGE;
+    return new Promise(
+      (resolve, reject) =>
+      this.send(request, budget, JSON_TYPE, body, new Exchange(request, budget, this, { resolve, reject })), // prettier-ignore
+    );
+  }
+
+  stream(request: OutgoingCall): Items {
+    const { contract, body, deadline } = request;
+    const budget = deadline.budget();
+    if (budget < 1) throw new DeadlineExceededError(contract.name, budget);
+    const exchange = new StreamExchange(request, this);
+    if (body.length > MAX_MESSAGE_BYTES) exchange.items.end(TOO_LARGE.fault);
+    else this.send(request, budget, STREAM_TYPE, frameOf(body), exchange);
+    return exchange.items;
+  }
+
+  private send(
+    { contract, headers }: OutgoingCall,
+    budget: number,
+    type: string,
+    body: Buffer,
+    exchange: Dispatcher.DispatchHandler,
+  ): void {
     if (this.tls?.version !== this.version) this.replace();
     const head = toWireHeaders(headers);
-    head['content-type'] = JSON_TYPE;
+    head['content-type'] = type;
     head[TIMEOUT_HEADER] = String(Math.floor(budget));
-    return new Promise((resolve, reject) =>
-      this.pool.dispatch(
-        { path: callPathOf(contract), method: 'POST', headers: head, body },
-        new Exchange(request, budget, this, { resolve, reject }),
-      ),
+    this.pool.dispatch(
+      { path: callPathOf(contract), method: 'POST', headers: head, body },
+      exchange,
     );
   }
 

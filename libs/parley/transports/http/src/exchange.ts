@@ -1,7 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { OwnerUnavailableError, ReplyLostError } from '@parley/messaging';
+import type { Question } from '@parley/contract';
 import {
   bugIn,
+  type CallFault,
   type CallResult,
   notReached,
   type OutgoingCall,
@@ -12,10 +14,10 @@ import { type Dispatcher, errors } from 'undici';
 import { faultOf } from './fault';
 import { JSON_TYPE, MAX_MESSAGE_BYTES, NOT_HANDLED_HEADER } from './protocol';
 
-export const TOO_LARGE: CallResult = {
+export const TOO_LARGE = {
   ok: false,
   fault: { code: 'too-large', message: `a message has at most ${MAX_MESSAGE_BYTES} bytes` },
-};
+} as const satisfies CallResult;
 
 /** The instance that an exchange is with. */
 export interface Peer {
@@ -38,6 +40,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   private status = 0;
   private headers: IncomingHttpHeaders = {};
   private readonly parts: Buffer[] = [];
+  private size = 0;
   private isOver = false;
   private readonly stopTimer: () => void;
 
@@ -63,8 +66,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.headers = headers;
   }
 
-  onResponseData(_: unknown, part: Buffer): void {
-    this.parts.push(part);
+  onResponseData(controller: Dispatcher.DispatchController, part: Buffer): void {
+    this.size += part.length;
+    if (this.size <= MAX_MESSAGE_BYTES) return void this.parts.push(part);
+    this.answered(TOO_LARGE);
+    controller.abort(new Error('it was too large'));
   }
 
   onResponseEnd(): void {
@@ -74,23 +80,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
       else this.answered(NO_REPLY);
       return;
     }
-    const { contract } = this.request;
-    const fault = faultOf(this.status, body);
-    if (this.headers[NOT_HANDLED_HEADER] !== undefined && fault?.code === UNTRUSTED)
-      this.failed(OwnerUnavailableError.untrusted(contract, fault.message));
-    else if (this.headers[NOT_HANDLED_HEADER] !== undefined)
-      this.failed(new OwnerUnavailableError(contract, fault?.message ?? 'it was refused'));
-    else if (fault) this.answered({ ok: false, fault });
-    else this.failed(new ReplyLostError(contract, `HTTP status ${this.status}`));
+    const refusal = refusalOf(this.request.contract, this.status, this.headers, body);
+    if (refusal instanceof Error) this.failed(refusal);
+    else this.answered({ ok: false, fault: refusal });
   }
 
   onResponseError(_: unknown, error: Error): void {
-    const { contract } = this.request;
-    const bug = error instanceof errors.InvalidArgumentError ? error : bugIn(error);
-    if (bug) this.failed(bug);
-    else if (error instanceof errors.ResponseExceededMaxSizeError) this.answered(TOO_LARGE);
-    else if (this.sentAt === undefined) this.failed(notReached(contract, error.message));
-    else this.failed(new ReplyLostError(contract, error.message));
+    this.failed(breakOf(this.request.contract, error, this.sentAt !== undefined));
   }
 
   private answered(result: CallResult): void {
@@ -123,7 +119,30 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 }
 
-const NO_REPLY: CallResult = {
+/** The error of a request without a whole response. A mistake in code stays what it is. */
+export function breakOf(contract: Question, error: Error, wasSent: boolean): Error {
+  const bug = error instanceof errors.InvalidArgumentError ? error : bugIn(error);
+  if (bug) return bug;
+  const { message } = error;
+  return wasSent ? new ReplyLostError(contract, message) : notReached(contract, message);
+}
+
+/** The meaning of a response that is no reply. */
+export function refusalOf(
+  contract: Question,
+  status: number,
+  headers: IncomingHttpHeaders,
+  body: Buffer,
+): CallFault | Error {
+  const fault = faultOf(status, body);
+  if (headers[NOT_HANDLED_HEADER] !== undefined)
+    return fault?.code === UNTRUSTED
+      ? OwnerUnavailableError.untrusted(contract, fault.message)
+      : new OwnerUnavailableError(contract, fault?.message ?? 'it was refused');
+  return fault ?? new ReplyLostError(contract, `HTTP status ${status}`);
+}
+
+export const NO_REPLY = {
   ok: false,
   fault: { code: 'unhandled', message: 'it answered with something else than JSON' },
-};
+} as const satisfies CallResult;

@@ -57,6 +57,22 @@ export function errorOf(fault: CallFault): HttpError {
   };
 }
 
+/** The fault in the last frame of a stream; undefined: it ended well. */
+export function faultOfEnd(json: Buffer): CallFault | undefined {
+  const { error } = parsed(json) as { readonly error?: ConnectError };
+  if (typeof error !== 'object' || error === null) return undefined;
+  const { code, message } = error;
+  return (
+    ownFault(error) ?? {
+      code: faultCodeOf(statusOf(String(code))),
+      message: String(message ?? code).slice(0, 1_000),
+    }
+  );
+}
+
+const statusOf = (connectCode: string): string =>
+  connectCode === 'canceled' ? 'CANCELLED' : connectCode.toUpperCase();
+
 /**
  * The fault of a response that is no reply: from our detail, Connect's code, or the status alone.
  * Undefined when it does not say whether the call was handled.
@@ -67,7 +83,7 @@ export function faultOf(status: number, body: Buffer): CallFault | undefined {
   if (own) return own;
   const { code, message } = error;
   if (typeof code === 'string') {
-    const name = code === 'canceled' ? 'CANCELLED' : code.toUpperCase();
+    const name = statusOf(code);
     if (name === 'UNAVAILABLE' || name === 'CANCELLED') return undefined;
     return { code: faultCodeOf(name), message: String(message ?? code).slice(0, 1_000) };
   }

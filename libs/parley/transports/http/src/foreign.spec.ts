@@ -1,4 +1,4 @@
-import { call } from '@parley/contract';
+import { call, stream } from '@parley/contract';
 import { type HandleCall, HandlerRegistry, type IncomingCall } from '@parley/messaging/transport';
 import { z } from 'zod';
 import { HttpCallServer } from './server';
@@ -6,6 +6,12 @@ import { HttpCallServer } from './server';
 const Ask = call('catalog.quote-price', {
   request: z.object({ n: z.number() }),
   reply: z.object({ n: z.number() }),
+  deadline: '7s',
+});
+
+const List = stream('catalog.list-prices', {
+  request: z.object({ n: z.number() }),
+  item: z.object({ n: z.number() }),
   deadline: '7s',
 });
 
@@ -19,6 +25,12 @@ beforeAll(async () => {
     options: {},
     handlerClass: { name: 'Prices' },
     method: 'quote',
+  });
+  registry.add(async () => undefined, {
+    contract: List,
+    options: {},
+    handlerClass: { name: 'Prices' },
+    method: 'list',
   });
   server = new HttpCallServer({ host: '127.0.0.1', port: 0 }, registry, (asked) => answer(asked));
   await new Promise<void>((resolve) => server.listen(() => resolve()));
@@ -87,5 +99,53 @@ describe('a foreign caller', () => {
       info: { title: 'catalog' },
       paths: { '/catalog.Catalog/QuotePrice': { post: { operationId: Ask.name } } },
     });
+  });
+});
+
+describe('a foreign caller of a stream', () => {
+  const frame = (flags: number, json: string) =>
+    Buffer.concat([Buffer.from([flags, 0, 0, 0, json.length]), Buffer.from(json)]);
+  const list = (body: Buffer, type = 'application/connect+json') =>
+    fetch(at('/catalog.Catalog/ListPrices'), {
+      method: 'POST',
+      headers: { 'content-type': type, 'connect-protocol-version': '1' },
+      body: new Uint8Array(body),
+    });
+  const bytesOf = async (response: Response) => Buffer.from(await response.arrayBuffer());
+
+  it("gets Connect's frames, and an empty one of the end", async () => {
+    answer = async ({ body, write }) => {
+      await write!(body);
+      await write!(Buffer.from('{"n":2}'));
+      return { ok: true, body: Buffer.alloc(0) };
+    };
+    const response = await list(frame(0, '{"n":1}'));
+    expect(response.headers.get('content-type')).toBe('application/connect+json');
+    expect(await bytesOf(response)).toEqual(
+      Buffer.concat([frame(0, '{"n":1}'), frame(0, '{"n":2}'), frame(2, '{}')]),
+    );
+  });
+
+  it('gets the error in the last frame, with the status 200', async () => {
+    answer = async () => ({ ok: false, fault: { code: 'unhandled', message: 'a bug' } });
+    const response = await list(frame(0, '{"n":1}'));
+    const bytes = await bytesOf(response);
+    expect([response.status, bytes[0]]).toEqual([200, 2]);
+    expect(JSON.parse(bytes.subarray(5).toString())).toMatchObject({
+      error: { code: 'internal', message: 'unhandled: a bug' },
+    });
+  });
+
+  it.each([
+    ['another content type', frame(0, '{"n":1}'), 'application/json', 415],
+    ['no frame', Buffer.from('{"n":1}'), undefined, 400],
+    ['a frame that is not whole', frame(0, '{"n":1}').subarray(0, 8), undefined, 400],
+    ['two frames', Buffer.concat([frame(0, '{}'), frame(0, '{}')]), undefined, 400],
+    ['a compressed frame', frame(1, '{"n":1}'), undefined, 400],
+  ] as const)('is refused with %s', async (_, body, type, status) => {
+    answer = async () => {
+      throw new Error('it was asked');
+    };
+    expect((await list(body, type)).status).toBe(status);
   });
 });

@@ -10,6 +10,7 @@ import { HttpCallServer } from './server';
 const PROTOCOL: CallProtocol = {
   name: 'http',
   alpn: ['http/1.1'],
+  streams: true,
   connect: (instance, tls) => new HttpConnection(instance, tls),
   serve: (at, registry, answer, tls) => new HttpCallServer(at, registry, answer, tls),
 };

@@ -1,8 +1,10 @@
 /** Bytes of the largest request or reply that either side sends or accepts. */
 export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 
-/** The type of every request and reply. */
+/** The type of the request and the reply of a call. */
 export const JSON_TYPE = 'application/json';
+/** The type of the request and the items of a stream: frames of JSON. */
+export const STREAM_TYPE = 'application/connect+json';
 
 /** Milliseconds that the caller waits, by Connect's protocol. */
 export const TIMEOUT_HEADER = 'connect-timeout-ms';

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import type { Call } from '@parley/contract';
+import { isStream, type Question } from '@parley/contract';
 import { type CallFault, twiceFault, writtenTwice } from '@parley/messaging/transport';
-import { JSON_TYPE, TIMEOUT_HEADER } from './protocol';
+import { JSON_TYPE, STREAM_TYPE, TIMEOUT_HEADER } from './protocol';
 
 /** Why a request is refused by its head alone. */
 export interface Refusal {
@@ -13,12 +13,15 @@ export interface Refusal {
 
 /** The call as the head of its request describes it. */
 export interface RequestHead {
-  readonly contract: Call;
+  readonly contract: Question;
   /** Milliseconds that the caller waits; undefined: it did not say. */
   readonly timeout?: number;
 }
 
-const CONTENT_TYPE = /^application\/json\s*(;\s*charset=("?)utf-8\2\s*)?$/i;
+const TYPES = {
+  call: { name: JSON_TYPE, of: /^application\/json\s*(;\s*charset=("?)utf-8\2\s*)?$/i },
+  stream: { name: STREAM_TYPE, of: /^application\/connect\+json\s*$/i },
+} as const;
 const TIMEOUT = /^\d{1,10}$/;
 
 const refuse = (code: string, message: string, more: Omit<Refusal, 'fault'> = {}): Refusal => ({
@@ -29,7 +32,7 @@ const refuse = (code: string, message: string, more: Omit<Refusal, 'fault'> = {}
 /** Reads the head of a request, or says why it is refused. */
 export function readHead(
   { url = '', method, headers }: IncomingMessage,
-  routes: ReadonlyMap<string, Call>,
+  routes: ReadonlyMap<string, Question>,
 ): RequestHead | Refusal {
   const contract = routes.get(url);
   if (!contract)
@@ -39,10 +42,12 @@ export function readHead(
       status: 405,
       headers: { allow: 'POST' },
     });
-  if (!CONTENT_TYPE.test(headers['content-type'] ?? ''))
-    return refuse('invalid-request', `a call has the content type ${JSON_TYPE}`, {
+  const what = isStream(contract) ? 'stream' : 'call';
+  const type = TYPES[what];
+  if (!type.of.test(headers['content-type'] ?? ''))
+    return refuse('invalid-request', `a ${what} has the content type ${type.name}`, {
       status: 415,
-      headers: { 'accept-post': JSON_TYPE },
+      headers: { 'accept-post': type.name },
     });
   if ((headers['content-encoding'] ?? 'identity') !== 'identity')
     return refuse('invalid-request', 'a call is not compressed', { status: 415 });

@@ -1,10 +1,12 @@
+import { once } from 'node:events';
 import { Server, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { type Call, openApiOf, schemaOf } from '@parley/contract';
+import { isStream, openApiOf, type Question, schemaOf } from '@parley/contract';
 import {
   type Caller,
+  type CallFault,
   type CallServer,
   CallsUnderWay,
   callPathOf,
@@ -18,7 +20,8 @@ import {
 } from '@parley/messaging/transport';
 import { Connections } from './connections';
 import { errorOf } from './fault';
-import { JSON_TYPE, MAX_MESSAGE_BYTES, NOT_HANDLED_HEADER } from './protocol';
+import { END, frameOf, messageIn } from './frames';
+import { JSON_TYPE, MAX_MESSAGE_BYTES, NOT_HANDLED_HEADER, STREAM_TYPE } from './protocol';
 import { RequestBodies } from './request-body';
 import { readHead, type Refusal } from './request-head';
 import { STOPPING } from './refusal';
@@ -54,7 +57,7 @@ export class HttpCallServer extends ConsumerServer<'call'> implements CallServer
   private readonly connections = new Connections();
   private readonly bodies = new RequestBodies();
   private readonly underWay = new CallsUnderWay();
-  private readonly routes = new Map<string, Call>();
+  private readonly routes = new Map<string, Question>();
   private openApi = Buffer.alloc(0);
 
   constructor(
@@ -115,7 +118,7 @@ export class HttpCallServer extends ConsumerServer<'call'> implements CallServer
 
   protected async start(): Promise<void> {
     const contracts = this.registry.allCalls().map(({ contract }) => contract);
-    for (const contract of contracts) this.routes.set(callPathOf(contract), contract as Call);
+    for (const contract of contracts) this.routes.set(callPathOf(contract), contract as Question);
     const document = openApiOf(contracts[0]?.owner ?? 'nobody', contracts.map(schemaOf));
     this.openApi = Buffer.from(JSON.stringify(document));
     await this.bind();
@@ -149,7 +152,11 @@ export class HttpCallServer extends ConsumerServer<'call'> implements CallServer
       if (!Buffer.isBuffer(received)) return this.refuse(response, TOO_LARGE);
       const budget = head.timeout && head.timeout - (performance.now() - arrived);
       if (budget !== undefined && budget <= 0) return this.refuse(response, TOO_LATE);
-      void this.respond({ contract: head.contract, budget, request, response, body: received });
+      const asked = { contract: head.contract, budget, request, response };
+      if (!isStream(head.contract)) return void this.respond({ ...asked, body: received });
+      const body = messageIn(received);
+      if (body) void this.stream({ ...asked, body });
+      else this.refuse(response, NO_FRAME);
     });
   }
 
@@ -170,6 +177,40 @@ export class HttpCallServer extends ConsumerServer<'call'> implements CallServer
     if (!answer.ok) return this.refuse(response, { fault: answer.fault });
     if (answer.body.length > MAX_MESSAGE_BYTES) return this.refuse(response, TOO_LARGE);
     this.write(response, 200, answer.body);
+  }
+
+  /** As Connect does: with the status 200, and the fault, if any, in the last frame. */
+  private async stream({ contract, budget, request, response, body }: Asked): Promise<void> {
+    const call = this.underWay.begin(contract, budget);
+    response.on('close', () => {
+      if (!response.writableFinished) call.callerGone();
+    });
+    const begin = () => {
+      if (response.headersSent) return;
+      if (this.state === 'stopped') response.shouldKeepAlive = false;
+      response.writeHead(200, { 'content-type': STREAM_TYPE });
+    };
+    let refused: CallFault | undefined;
+    const write = async (item: Buffer) => {
+      if (item.length > MAX_MESSAGE_BYTES) {
+        refused = TOO_LARGE.fault;
+        throw new Error(refused.message);
+      }
+      begin();
+      if (!response.write(frameOf(item))) await once(response, 'drain');
+    };
+    const answer = await this.answer({
+      contract: contract.name,
+      headers: fromWireHeaders(request.headers),
+      body,
+      deadline: call.deadline,
+      signal: call.signal,
+      caller: this.callers.get(request.socket),
+      write,
+    });
+    call.end();
+    begin();
+    response.end(frameOf(answer.ok ? NO_ERROR : endWith(refused ?? answer.fault), END));
   }
 
   private refuse(response: ServerResponse, { fault, status, headers }: Refusal): void {
@@ -194,7 +235,7 @@ export class HttpCallServer extends ConsumerServer<'call'> implements CallServer
 }
 
 interface Asked {
-  readonly contract: Call;
+  readonly contract: Question;
   /** Milliseconds that the caller still waits; undefined: as the contract says. */
   readonly budget: number | undefined;
   readonly request: IncomingMessage;
@@ -217,6 +258,17 @@ const TOO_LARGE: Refusal = {
 const TOO_LATE: Refusal = {
   fault: { code: 'deadline-exceeded', message: 'the deadline passed before the request arrived' },
 };
+
+const NO_FRAME: Refusal = {
+  fault: {
+    code: 'invalid-request',
+    message: 'the request of a stream is one frame: a byte 0, its length in four bytes, the JSON',
+  },
+};
+
+const NO_ERROR = Buffer.from('{}');
+const endWith = (fault: CallFault): Buffer =>
+  Buffer.concat([Buffer.from('{"error":'), errorOf(fault).body, Buffer.from('}')]);
 
 /** Leaves idle connections to `Connections`; Node's own server cuts them when it is closed. */
 class PatientServer extends Server {
