@@ -18,8 +18,11 @@
  */
 const local = (scheme, port, user = '') => `${scheme}://${user}127.0.0.1:${port}`;
 
-/** Technologies of calls. They need no broker; the first one that is named carries the calls. */
-export const CALL_TECHNOLOGIES = ['grpc', 'http', 'tcp'];
+/**
+ * Technologies of calls. They need no broker; the first one that is named carries the calls. TCP is
+ * not among them: it carries no streams, and orders answers one.
+ */
+export const CALL_TECHNOLOGIES = ['grpc', 'http'];
 
 /** @type {Record<string, Technology>} */
 export const TECHNOLOGIES = {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server as SocketServer, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import type { Call } from '@parley/contract';
+import { isStream, type Question } from '@parley/contract';
 import {
   boundedFault,
   type Caller,
@@ -13,6 +13,7 @@ import {
   ConsumerServer,
   type HandleCall,
   type HandlerRegistry,
+  noStreams,
   portTakenError,
   type ServerTls,
 } from '@parley/messaging/transport';
@@ -36,7 +37,7 @@ export class TcpCallServer extends ConsumerServer<'call'> implements CallServer 
   private state: ConsumerHealth['state'] = 'starting';
   private readonly underWay = new CallsUnderWay();
   private readonly connections = new Set<CallerConnection>();
-  private readonly contracts = new Map<string, Call>();
+  private readonly contracts = new Map<string, Question>();
   private readonly server: SocketServer;
   /** The port it listens on; a free one when port 0 was asked for. */
   port = 0;
@@ -78,8 +79,6 @@ export class TcpCallServer extends ConsumerServer<'call'> implements CallServer 
   }
 
   override listen(started: (error?: unknown) => void): void {
-    for (const { contract } of this.registry.allCalls())
-      this.contracts.set(contract.name, contract as Call);
     this.start().then(() => started(), started);
   }
 
@@ -105,6 +104,10 @@ export class TcpCallServer extends ConsumerServer<'call'> implements CallServer 
   }
 
   protected async start(): Promise<void> {
+    for (const { contract } of this.registry.allCalls()) {
+      if (isStream(contract)) throw noStreams(contract, 'tcp');
+      this.contracts.set(contract.name, contract as Question);
+    }
     const { host, port } = this.at;
     try {
       this.server.listen(port, host);
@@ -133,7 +136,7 @@ export class TcpCallServer extends ConsumerServer<'call'> implements CallServer 
   private async answerTo(
     connection: CallerConnection,
     { id, headers, body }: Request,
-    contract: Call,
+    contract: Question,
     call: CallUnderWay,
   ): Promise<void> {
     const { deadline, signal } = call;

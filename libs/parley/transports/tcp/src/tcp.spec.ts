@@ -14,9 +14,12 @@ import {
   Unanswered,
   waiting,
 } from '@parley/conformance';
+import { stream } from '@parley/contract';
 import { OwnerUnavailableError, ReplyLostError } from '@parley/messaging';
-import type { CallTransport } from '@parley/messaging/transport';
+import { type CallTransport, HandlerRegistry } from '@parley/messaging/transport';
+import { z } from 'zod';
 import { TcpConnection } from './connection';
+import { TcpCallServer } from './server';
 import { tcp } from './tcp';
 
 // One deadline, and some to spare.
@@ -167,5 +170,26 @@ describe('another server at the address', () => {
     await expect(
       trial.transportFor(trial.urlOf((web.address() as AddressInfo).port)).call(asking()),
     ).rejects.toThrow(/does not answer as Nest's TCP transport does/);
+  });
+});
+
+describe('a stream', () => {
+  const item = z.object({ n: z.number() });
+  const List = stream('wire.list-prices', { request: item, item, deadline: '1s' });
+
+  it('is refused at the start of its owner, and at its caller, with what to do', async () => {
+    const registry = new HandlerRegistry('wire');
+    registry.add(async () => undefined, {
+      contract: List,
+      options: {},
+      handlerClass: { name: 'Prices' },
+      method: 'list',
+    });
+    const server = new TcpCallServer({ host: '127.0.0.1', port: 0 }, registry, echo);
+    const started = new Promise((resolve) => server.listen(resolve));
+    expect(await started).toMatchObject({
+      message: expect.stringMatching(/wire.list-prices is a stream.* tcp .*grpc:\/\/ or http:\/\//),
+    });
+    expect(trial.transportFor('tcp://127.0.0.1:1').stream).toBeUndefined();
   });
 });
