@@ -212,6 +212,35 @@ export const guarantees = {
     fast: true,
     text: 'a message that can never be published is kept as a dead letter of its sender; its lane waits, others flow, each published once',
   },
+  T55: {
+    kinds: [R],
+    fast: true,
+    text: 'the items of a stream arrive in order and complete, each checked on both sides',
+  },
+  T56: {
+    kinds: [R],
+    fast: true,
+    text: 'the handler of a stream waits for its reader',
+  },
+  T57: {
+    kinds: [R],
+    fast: true,
+    text: 'a stream that is left, cancelled, late or silent for too long ends its handler',
+  },
+  T58: {
+    kinds: [R],
+    fast: true,
+    text: 'an error ends a stream with its type, behind the items before it',
+  },
+  T59: {
+    kinds: [R],
+    text: 'a stream that breaks off says so; before its first item another instance is asked',
+  },
+  T60: {
+    kinds: [R],
+    fast: true,
+    text: 'stopping finishes the streams under way, and ends those that take too long by a fault that says to ask again',
+  },
   T51: {
     kinds: stored,
     patience: 900_000,

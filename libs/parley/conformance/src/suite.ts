@@ -138,4 +138,5 @@ const RELEVANT: Readonly<Record<Feature, readonly Kind[]>> = {
   forgets: ['command', 'event'],
   refuses: ['command', 'broadcast', 'event'],
   limits: ['call'],
+  streams: ['call'],
 };

@@ -14,8 +14,13 @@ interface Door {
  * A fixture for a technology of calls. Callers know two instances of every owner from the start,
  * each behind a road of its own that is there while the instance runs.
  * @param largest bytes of text that a request carries; twice as many it does not
+ * @param streams true, or why it carries none
  */
-export function callFixture(technology: Technology, largest: number): Fixture {
+export function callFixture(
+  technology: Technology,
+  largest: number,
+  streams: true | string = true,
+): Fixture {
   const [scheme] = technology.schemes;
   const databases = new MemoryDatabases();
   const owners = new Map<string, { readonly doors: readonly Door[]; opened: number }>();
@@ -27,7 +32,7 @@ export function callFixture(technology: Technology, largest: number): Fixture {
   };
   return {
     technology: technology.name,
-    features: { offers: { death: true, limits: true }, largest },
+    features: { offers: { death: true, limits: true, streams }, largest },
     admit: async (service) => {
       if (!owners.has(service))
         owners.set(service, { doors: [await door(), await door()], opened: 0 });

@@ -1,4 +1,4 @@
-import { call, type Call } from '@parley/contract';
+import { call, type Question } from '@parley/contract';
 import type { Technology } from '@parley/messaging';
 import {
   type CallResult,
@@ -35,7 +35,7 @@ export const named =
 interface Asking extends Partial<OutgoingCall> {
   /** Milliseconds until the deadline. */
   readonly within?: number;
-  readonly contract?: Call;
+  readonly contract?: Question;
 }
 
 export const asking = (body: string | Buffer = '{}', options: Asking = {}): OutgoingCall => ({

@@ -37,7 +37,9 @@ export type Feature =
    * Calls: bodies above a limit are refused by the sender. (Stored messages have their limit in
    * `Transport.largest`, which is always tried.)
    */
-  | 'limits';
+  | 'limits'
+  /** Calls only: it carries streams. */
+  | 'streams';
 
 export interface Features {
   /** Declared: true. Not declared: why, for the report. */

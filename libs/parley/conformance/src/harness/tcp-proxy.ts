@@ -18,6 +18,7 @@ export class TcpProxy implements ProxyControl {
   private deaf = false;
   private silent = false;
   private readonly swallowed = new WeakSet<Socket>();
+  private readonly held = new Set<Socket>();
   /** Connections that lead nowhere. */
   private readonly stranded = new Set<Socket>();
   private readonly answers: (((near: Socket) => void) | undefined)[] = [];
@@ -106,8 +107,13 @@ export class TcpProxy implements ProxyControl {
    */
   hold(): () => void {
     const held = [...this.pairs].flat();
-    for (const socket of held) socket.pause();
-    return () => held.forEach((socket) => socket.resume());
+    for (const socket of held) this.held.add(socket.pause());
+    return () => {
+      for (const socket of held) {
+        this.held.delete(socket);
+        socket.resume();
+      }
+    };
   }
 
   /**
@@ -172,10 +178,19 @@ export class TcpProxy implements ProxyControl {
       });
     }
     near.on('data', (bytes) => {
-      if (!this.swallowed.has(near)) far.write(bytes);
+      if (!this.swallowed.has(near)) this.pass(near, far, bytes);
     });
     far.on('data', (bytes) => {
-      if (!this.deaf && !this.swallowed.has(far)) near.write(bytes);
+      if (!this.deaf && !this.swallowed.has(far)) this.pass(far, near, bytes);
+    });
+  }
+
+  /** Reads no more from a sender than its receiver takes. */
+  private pass(from: Socket, to: Socket, bytes: Buffer): void {
+    if (to.write(bytes)) return;
+    from.pause();
+    to.once('drain', () => {
+      if (!this.held.has(from)) from.resume();
     });
   }
 }

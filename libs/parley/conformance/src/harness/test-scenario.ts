@@ -9,10 +9,14 @@ import {
   type Call,
   type Command,
   type Contract,
+  type Duration,
   type Event,
   type Kind,
   type Message,
+  type Question,
   type ResilienceDefinition,
+  type Stream,
+  stream,
 } from '@parley/contract';
 import {
   Handles,
@@ -130,6 +134,16 @@ export class TestScenario {
     });
   }
 
+  listing(name = 'list-jobs', silence?: Duration): Stream<Job, Job, { refused: typeof Job }> {
+    return stream(`${this.base}.${name}`, {
+      request: Job,
+      item: Job,
+      errors: { refused: Job },
+      deadline: '20s',
+      silence,
+    });
+  }
+
   /** An instance without handlers. */
   instance(service: string): Promise<Instance> {
     return this.start(service, []);
@@ -161,11 +175,16 @@ export class TestScenario {
     return this.start(interest.service ?? this.receiver, controllers, interest);
   }
 
-  answer<C extends Call>(
+  answer<C extends Question>(
     contract: C,
     handle: (job: Job, context: CallContext) => unknown,
+    beside: readonly (readonly [Question, Handle])[] = [],
   ): Promise<Instance> {
-    return this.start(this.receiver, [handler(contract, handle as unknown as Handle)]);
+    const controllers = beside.map(([other, handle]) => handler(other, handle));
+    return this.start(this.receiver, [
+      handler(contract, handle as unknown as Handle),
+      ...controllers,
+    ]);
   }
 
   /** The instance through which the test sends. */

@@ -15,6 +15,7 @@ import { Gate, Recorder } from '../harness/recorder';
 import { ODD_TEXTS } from './effects';
 import { limitPromises } from './limits';
 import { neverSettlingCalls } from './never-settling';
+import { streamPromises } from './stream';
 import { suite } from '../suite';
 import { handler, Job, raw, type Handle, type TestScenario } from '../harness/test-scenario';
 
@@ -30,6 +31,7 @@ export function callSuite(fixture: Fixture): void {
   suite('call', fixture, (promise) => {
     limitPromises(promise);
     neverSettlingCalls(promise);
+    streamPromises(promise);
 
     promise('T01', async (trial) => {
       const contract = trial.question();

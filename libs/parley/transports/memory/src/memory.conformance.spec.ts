@@ -27,6 +27,7 @@ const fixture: Fixture = {
       refuses: true,
       broker: 'it is a part of this process',
       limits: 'memory sets no limit',
+      streams: true,
     },
     lateness: 500,
   },
