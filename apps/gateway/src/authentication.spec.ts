@@ -267,7 +267,7 @@ describe('an edge that knows its customers', () => {
         Object.entries(verbs).map(([verb, operation]) => ({ path, verb, operation })),
       );
       const closed = routes.filter(({ path }) => !PUBLIC.includes(path));
-      expect(closed).toHaveLength(5);
+      expect(closed).toHaveLength(6);
       for (const { path, verb, operation } of closed) {
         const response =
           verb === 'post'

@@ -1,5 +1,12 @@
 import { createHash } from 'node:crypto';
-import { type Account, GetOrder, ListOrders, PlaceOrder } from '@contracts/orders';
+import {
+  type Account,
+  type ExportedOrder,
+  ExportOrders,
+  GetOrder,
+  ListOrders,
+  PlaceOrder,
+} from '@contracts/orders';
 import { Injectable } from '@nestjs/common';
 import { CallError, Messenger } from '@parley/messaging';
 import { checked, problem, ProblemError } from '@parley/service';
@@ -60,6 +67,15 @@ export class CustomerOrders {
     const request = { ...checked(OrderFilter, filter), account: accountOf(caller) };
     const { next, ...page } = await this.messenger.call(ListOrders, request, waiting);
     return { ...page, ...(next === undefined ? {} : { next: cursorAt(next) }) };
+  }
+
+  /**
+   * All orders of the caller, oldest first, as fast as they are read.
+   * @throws ProblemError for a guest
+   */
+  export(caller: Caller): AsyncIterableIterator<ExportedOrder> {
+    if (caller.kind === 'guest') throw new ProblemError(UNKNOWN_CALLER);
+    return this.messenger.stream(ExportOrders, { account: accountOf(caller) });
   }
 }
 

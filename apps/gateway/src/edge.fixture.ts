@@ -182,13 +182,23 @@ export class EdgeOnTrial {
       this.asked.push({ contract: contract.name, request, reply });
       return reply;
     };
+    const stream = (contract: { name: string }, request: unknown) => {
+      const items = this.harness.stream(contract as never, request as never);
+      this.asked.push({ contract: contract.name, request, reply: Promise.resolve() });
+      return this.holding ? heldBack(this.holding, items) : items;
+    };
     return {
       module: class {},
       global: true,
-      providers: [{ provide: Messenger, useValue: { call } }],
+      providers: [{ provide: Messenger, useValue: { call, stream } }],
       exports: [Messenger],
     };
   }
+}
+
+async function* heldBack(holding: Promise<void>, items: AsyncIterable<unknown>) {
+  await Promise.race([holding, reasonOf(currentConversation()?.signal), deadlineOf()]);
+  yield* items;
 }
 
 const reasonOf = (signal: AbortSignal | undefined): Promise<never> =>

@@ -1,5 +1,5 @@
 import { Line, Product } from '@contracts/catalog';
-import { Customer, Order, OrderStatus } from '@contracts/orders';
+import { Customer, ExportOrders, Order, OrderStatus } from '@contracts/orders';
 import { Address } from '@contracts/shipping';
 import { text } from '@parley/contract';
 import { z } from 'zod';
@@ -41,6 +41,9 @@ export const OrderList = z.object({
   next: z.string().optional(),
   counts: z.record(OrderStatus, z.int()),
 });
+
+/** A line of an export. */
+export const ExportedOrder = ExportOrders.item;
 
 export const OrderFilter = z.strictObject({
   status: OrderStatus.optional(),

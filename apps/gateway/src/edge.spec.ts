@@ -711,6 +711,7 @@ describe('the edge', () => {
       );
       expect(routes.sort()).toEqual([
         'get /orders',
+        'get /orders/export',
         'get /orders/{id}',
         'get /orders/{id}/events',
         'get /orders/{id}/label',

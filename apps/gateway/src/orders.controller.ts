@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { OrderStatus } from '@contracts/orders';
 import { GetLabel } from '@contracts/shipping';
 import {
@@ -37,6 +38,7 @@ import type { Caller } from './callers';
 import { CallerOf, ForCustomers, OpenToGuests } from './customers';
 import {
   AcceptedOrder,
+  ExportedOrder,
   IdempotencyKey,
   NewOrder,
   OrderList,
@@ -45,6 +47,7 @@ import {
 } from './edge.schema';
 import { clientOf } from './limits/client';
 import { Streams } from './limits/streams';
+import { LINES_OF_JSON, linesOf } from './lines-of-json';
 import { OrderFeed } from './order-feed';
 
 @ApiTags('orders')
@@ -116,6 +119,30 @@ export class OrdersController {
   @ApiOkResponse({ standardSchema: OrderList })
   list(@CallerOf() caller: Caller, @Query() filter: unknown) {
     return this.orders.list(caller, filter);
+  }
+
+  @Get('export')
+  @ApiOperation({
+    summary: 'All of your orders with their history, oldest first: a line of JSON for each',
+    description:
+      'Sent as fast as you read, within the Request-Timeout or 10 s. A connection that is cut before its end says that lines are missing.',
+  })
+  @ApiProduces(LINES_OF_JSON)
+  @ApiOkResponse({ standardSchema: ExportedOrder })
+  async export(
+    @CallerOf() caller: Caller,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    void reply
+      .header('content-type', LINES_OF_JSON)
+      .header('content-disposition', 'attachment; filename="orders.ndjson"');
+    if (request.method === 'HEAD') return void reply.send();
+    this.streams.enter(clientOf(caller, request.ip), reply.raw);
+    const orders = this.orders.export(caller);
+    // What fails before the first line is a problem like any other.
+    const first = await orders.next();
+    void reply.send(Readable.from(linesOf(first, orders)));
   }
 
   @Get(':id')

@@ -1,4 +1,4 @@
-import type { ListOrders, Order, OrderStatus } from '@contracts/orders';
+import type { Account, ExportedOrder, ListOrders, Order, OrderStatus } from '@contracts/orders';
 import type { MemoryTx } from '@parley/memory';
 import { cursorOf, firstEntry, isFinal, later, type Progress, readCursor } from './order';
 import type { OrderPage, OrderSummary } from './order.queries';
@@ -90,6 +90,22 @@ export class MemoryOrderStore extends OrderStore<MemoryTx> {
     const counts = { ...NONE } as Record<OrderStatus, number>;
     for (const view of all) counts[view.status]++;
     return { orders, next: orders.length === limit && last ? cursorOf(last) : undefined, counts };
+  }
+
+  async exported(
+    account: Account | undefined,
+    limit: number,
+    after = '',
+  ): Promise<readonly ExportedOrder[]> {
+    return [...this.views.values()]
+      .filter((view) => account === undefined || view.account === account)
+      .sort((a, b) => (cursorOf(a) < cursorOf(b) ? -1 : 1))
+      .filter((view) => cursorOf(view) > after)
+      .slice(0, limit)
+      .map(({ account: _, ...view }) => ({
+        ...view,
+        ...(account !== undefined && { customer: this.orders.get(view.orderId)!.customer }),
+      }));
   }
 }
 

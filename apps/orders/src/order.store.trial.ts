@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { OrderStatus } from '@contracts/orders';
 import type { Store } from '@parley/messaging';
+import { cursorOf } from './order';
 import type { OrderStore, TakenOrder } from './order.store';
 
 type Transaction = <T>(work: (tx: never) => Promise<T>) => Promise<T>;
@@ -248,6 +249,30 @@ export function orderStoreTrial(name: string, open: Open): void {
           delivered: 1,
           rejected: 1,
         });
+      });
+
+      it('can be exported, oldest first, page by page, without customers', async () => {
+        const first = await store.exported(undefined, 3);
+        const rest = await store.exported(undefined, 50, cursorOf(first.at(-1)!));
+        expect([...first, ...rest].map(({ orderId }) => orderId)).toEqual(newestFirst().reverse());
+        expect(first[0]).toEqual({
+          orderId: orders[0]!.orderId,
+          status: 'delivered',
+          lines: orders[0]!.lines,
+          total: 900,
+          history: expect.arrayContaining([expect.objectContaining({ number: 1 })]),
+          placedAt: at(0),
+          finishedAt: at(5),
+        });
+      });
+
+      it('can be exported for one account, with its customer', async () => {
+        const own = anOrder({ placedAt: at(2), account: 'grace' });
+        for (const order of [own, anOrder({ account: 'grace ' })]) await take(order);
+        expect(await store.exported('grace', 50)).toMatchObject([
+          { orderId: own.orderId, customer: own.customer },
+        ]);
+        expect(await store.exported('nobody', 50)).toEqual([]);
       });
 
       it('can be asked for one account, page by page, and then counts its orders only', async () => {

@@ -2,6 +2,7 @@ import type { QuotedLine } from '@contracts/catalog';
 import type {
   Account,
   Customer,
+  ExportedOrder,
   HistoryEntry,
   ListOrders,
   Order,
@@ -45,6 +46,15 @@ export abstract class OrderStore<Tx = EntityManager> {
   abstract advance(tx: Tx, orderId: string, progress: Progress): Promise<Advanced | undefined>;
   abstract view(orderId: string): Promise<Order | undefined>;
   abstract page(filter: ListOrders): Promise<OrderPage>;
+  /**
+   * Orders of an account with their customers, or of all without, oldest first.
+   * @param after the cursor of the last one of the page before
+   */
+  abstract exported(
+    account: Account | undefined,
+    limit: number,
+    after?: string,
+  ): Promise<readonly ExportedOrder[]>;
 }
 
 export class UnknownOrderError extends Error {
@@ -174,6 +184,28 @@ export class SqlOrderStore extends OrderStore {
       next: orders.length === limit && last ? cursorOf(last) : undefined,
       counts: { ...NONE, ...Object.fromEntries(counts.map((row) => [row.status, row.count])) },
     };
+  }
+
+  async exported(
+    account: Account | undefined,
+    limit: number,
+    after?: string,
+  ): Promise<readonly ExportedOrder[]> {
+    const from = after === undefined ? undefined : readCursor(after);
+    const found = await rows<ViewRow & { customer: Customer }>(
+      this.database,
+      `select v.*, o.customer from order_view v join orders o on o.order_id = v.order_id
+       where ($1::text is null or v.account = $1)
+         and ($2::timestamptz is null or (v.placed_at, v.order_id) > ($2, $3::uuid))
+       order by v.placed_at, v.order_id limit $4`,
+      [account ?? null, from?.placedAt ?? null, from?.orderId ?? null, limit],
+    );
+    return found.map((row) => ({
+      ...summary(row),
+      lines: row.lines,
+      history: row.history,
+      ...(account !== undefined && { customer: row.customer }),
+    }));
   }
 
   private async firstByKey(

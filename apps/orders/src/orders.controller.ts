@@ -1,12 +1,21 @@
 import { QuotePrice } from '@contracts/catalog';
-import { GetOrder, ListOrders, PlaceOrder } from '@contracts/orders';
+import {
+  type ExportedOrder,
+  ExportOrders,
+  GetOrder,
+  ListOrders,
+  PlaceOrder,
+} from '@contracts/orders';
 import { Controller } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { CallError, Handles, Messenger } from '@parley/messaging';
-import { fingerprintOf } from './order';
+import { cursorOf, fingerprintOf } from './order';
 import { TakeOrder } from './order.commands';
 import { FindOrder, ListOrderPage } from './order.queries';
 import { OrderStore } from './order.store';
+
+/** Orders that are read from the database at once. */
+const EXPORTED_AT_ONCE = 100;
 
 @Controller()
 export class OrdersController {
@@ -39,6 +48,18 @@ export class OrdersController {
   @Handles(ListOrders)
   list(filter: ListOrders) {
     return this.queries.execute(new ListOrderPage(filter));
+  }
+
+  /** A page of them is in memory, and none while a slow reader is waited for longer. */
+  @Handles(ExportOrders)
+  async *export({ account }: ExportOrders): AsyncGenerator<ExportedOrder> {
+    let after: string | undefined;
+    for (;;) {
+      const page = await this.orders.exported(account, EXPORTED_AT_ONCE, after);
+      yield* page;
+      if (page.length < EXPORTED_AT_ONCE) return;
+      after = cursorOf(page.at(-1)!);
+    }
   }
 
   private async quote(lines: PlaceOrder['lines']) {

@@ -2,6 +2,21 @@
 import { fieldNumbers } from '@parley/contract';
 
 fieldNumbers('orders', {
+  ExportOrdersRequest: { account: 1 },
+  ExportOrdersItem: {
+    orderId: 1,
+    status: 2,
+    lines: 3,
+    total: 4,
+    history: 5,
+    placedAt: 6,
+    finishedAt: 7,
+    customer: 8,
+  },
+  'ExportOrdersItem.Lines': { sku: 1, quantity: 2, name: 3, price: 4, grams: 5 },
+  'ExportOrdersItem.History': { number: 1, at: 2, what: 3, by: 4 },
+  'ExportOrdersItem.Customer': { name: 1, email: 2, address: 3 },
+  'ExportOrdersItem.Customer.Address': { line1: 1, city: 2, postcode: 3, country: 4 },
   GetOrderRequest: { orderId: 1 },
   GetOrderReply: { orderId: 1, status: 2, lines: 3, total: 4, history: 5, account: 6 },
   'GetOrderReply.Lines': { sku: 1, quantity: 2, name: 3, price: 4, grams: 5 },

@@ -3,6 +3,8 @@ export {
   Account,
   Customer,
   ERASED_CUSTOMER,
+  type ExportedOrder,
+  ExportOrders,
   GetOrder,
   HistoryEntry,
   ListOrders,

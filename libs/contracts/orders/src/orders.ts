@@ -1,6 +1,15 @@
 import { Cents, Lines, QuotedLine } from '@contracts/catalog';
 import { Address, ERASED_ADDRESS } from '@contracts/shipping';
-import { broadcast, call, event, text, type Message, type ReplyOf } from '@parley/contract';
+import {
+  broadcast,
+  call,
+  event,
+  type ItemOf,
+  type Message,
+  type ReplyOf,
+  stream,
+  text,
+} from '@parley/contract';
 import { z } from 'zod';
 
 export const Customer = z.object({ name: text(200), email: z.email().max(320), address: Address });
@@ -118,6 +127,23 @@ export const ListOrders = call('orders.list-orders', {
   idempotent: true,
 });
 export type ListOrders = Message<typeof ListOrders>;
+
+/** All that is known of the orders of an account, oldest first: what its customer may take along. */
+export const ExportOrders = stream('orders.export-orders', {
+  request: z.object({
+    /** Undefined: the orders of all, without their customers. */
+    account: Account.optional(),
+  }),
+  item: Order.omit({ account: true }).extend({
+    placedAt: z.iso.datetime(),
+    finishedAt: z.iso.datetime().optional(),
+    customer: Customer.optional(),
+  }),
+  deadline: '1m',
+  silence: '5s',
+});
+export type ExportOrders = Message<typeof ExportOrders>;
+export type ExportedOrder = ItemOf<typeof ExportOrders>;
 
 export const OrderPlaced = event(
   'orders.order-placed',
