@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { connect, type Socket } from 'node:net';
 import { connect as connectByTls } from 'node:tls';
-import type { Call } from '@parley/contract';
+import type { Question } from '@parley/contract';
 import { OwnerUnavailableError, ReplyLostError } from '@parley/messaging';
 import {
   bugIn,
@@ -38,7 +38,7 @@ const outside = AsyncLocalStorage.snapshot();
 
 /** A request that waits for its reply. */
 interface Waiting {
-  readonly contract: Call;
+  readonly contract: Question;
   readonly startedAt: number;
   body?: Buffer;
   settle(result: CallResult | Error): void;
@@ -247,7 +247,7 @@ class Line {
       settle(this.errorFor(contract, where));
   }
 
-  private errorFor(contract: Call, where: string): Error {
+  private errorFor(contract: Question, where: string): Error {
     if (this.bug) return this.bug;
     if (this.refusal) return OwnerUnavailableError.untrusted(contract, this.refusal.message);
     return this.unsent ? notReached(contract, where) : new ReplyLostError(contract, where);
