@@ -163,6 +163,8 @@ describe('a stream', () => {
     ['a deadline of nothing', { deadline: '0s' }],
     ['items that JSON cannot carry', { deadline: '1h', item: z.object({ at: z.date() }) }],
   ] as const)('has no %s', (_, wrong) => {
-    expect(() => stream('tower.watch-nothing', { ...parts, ...wrong } as typeof parts & typeof wrong)).toThrow(ContractError);
+    expect(() =>
+      stream('tower.watch-nothing', { ...parts, ...wrong } as typeof parts & typeof wrong),
+    ).toThrow(ContractError);
   });
 });
