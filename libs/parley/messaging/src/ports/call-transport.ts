@@ -84,7 +84,7 @@ export interface Items {
 
 export type StreamPart = { readonly item: Buffer } | StreamEnd;
 /** The end of a stream; without a fault, that was the last item. */
-export interface StreamEnd {
+interface StreamEnd {
   readonly item?: undefined;
   readonly fault?: CallFault;
 }
