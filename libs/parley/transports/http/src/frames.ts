@@ -24,6 +24,10 @@ export interface Frame {
   readonly message: Buffer;
 }
 
+export class FrameTooLargeError extends Error {
+  override readonly name = 'FrameTooLargeError';
+}
+
 /** Cuts the bytes of a response into frames. Keeps at most one frame that has not arrived whole. */
 export class FrameReader {
   private parts: Buffer[] = [];
@@ -31,7 +35,7 @@ export class FrameReader {
   /** Of the message that arrives, when its head has arrived. */
   private length?: number;
 
-  /** The frames that are whole now. @throws RangeError for one that is too large */
+  /** The frames that are whole now. @throws FrameTooLargeError */
   *read(part: Buffer): Generator<Frame> {
     this.parts.push(part);
     this.size += part.length;
@@ -52,7 +56,7 @@ export class FrameReader {
   private needed(): number {
     if (this.size < HEAD_BYTES) return HEAD_BYTES;
     this.length ??= this.bytes().readUInt32BE(1);
-    if (this.length > MAX_MESSAGE_BYTES) throw new RangeError(`a frame of ${this.length} bytes`);
+    if (this.length > MAX_MESSAGE_BYTES) throw new FrameTooLargeError();
     return HEAD_BYTES + this.length;
   }
 

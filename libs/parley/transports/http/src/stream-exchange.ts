@@ -5,7 +5,7 @@ import { DeadlineExceededError } from '@parley/resilience';
 import type { Dispatcher } from 'undici';
 import { breakOf, NO_REPLY, type Peer, refusalOf, TOO_LARGE } from './exchange';
 import { faultOfEnd } from './fault';
-import { END, type Frame, FrameReader } from './frames';
+import { END, type Frame, FrameReader, FrameTooLargeError } from './frames';
 import { MAX_MESSAGE_BYTES, STREAM_TYPE } from './protocol';
 
 /** One request and the items that answer it. */
@@ -48,7 +48,8 @@ export class StreamExchange implements Dispatcher.DispatchHandler {
       let hasRoom = true;
       for (const frame of this.frames.read(part)) hasRoom = this.take(frame) && hasRoom;
       if (!hasRoom && !this.items.isOver) controller.pause();
-    } catch {
+    } catch (error) {
+      if (!(error instanceof FrameTooLargeError)) throw error; // it comes back as onResponseError
       this.items.end(TOO_LARGE.fault);
     }
     // Nothing comes behind the end; what comes behind a broken frame is not read.
