@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { inConversation } from '@parley/messaging';
-import { nextHop } from '@parley/messaging/transport';
-import { callerLimits, ProblemError } from '@parley/service';
+import { callerLimits, ProblemError, traceOf } from '@parley/service';
 
 /**
  * A request from outside begins a conversation: every message that follows carries its id. Ids
@@ -15,14 +14,13 @@ export function beginConversations(app: NestFastifyApplication): void {
     .getInstance()
     .addHook('onRequest', (request, reply, done) => {
       const correlationId = randomUUID();
-      const { traceparent } = request.headers;
       void reply.header('x-correlation-id', correlationId);
       const limits = limitsOf(request, reply);
       if (limits instanceof ProblemError) return done(limits);
       inConversation(
         {
           correlationId,
-          traceparent: nextHop(typeof traceparent === 'string' ? traceparent : undefined),
+          ...traceOf(request),
           ...limits,
         },
         done,

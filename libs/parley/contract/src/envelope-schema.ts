@@ -34,6 +34,7 @@ export const ENVELOPE: JsonSchema = {
       const: 'batch',
     }),
     traceparent: said('W3C Trace Context of the hop that sent it.'),
+    tracestate: said('W3C Trace Context: what vendors of tracing add to it.'),
     producerinstance: said('The process that sent it.'),
     producerbuild: said('The build that sent it.'),
     sequence: said('Broadcasts only: counts up per sending instance and contract.'),

@@ -32,9 +32,9 @@ export type MessagingParts = ReturnType<typeof compose>;
  * carry the kind
  */
 export function compose(options: CompleteOptions) {
-  const { service, instance, store, observer, log, passes, topology, urls } = options;
+  const { service, instance, store, observer, tracing, log, passes, topology, urls } = options;
   const { clock = systemClock, random = Math.random } = options;
-  const process = { instance, clock, log, observer, random, passes };
+  const process = { instance, clock, log, observer, tracing, random, passes };
   const context = { service, instance, clock, store, topology, log, passes };
 
   const registry = new HandlerRegistry(service, options.concurrency);
@@ -50,7 +50,7 @@ export function compose(options: CompleteOptions) {
   const claims = claimsAt(options.claims, options.technologies, context);
   const payloads = new PayloadProcessor(subjectKeys, claims);
 
-  const publisher = new Publisher(routes, store, payloads);
+  const publisher = new Publisher(routes, store, payloads, tracing);
   const transactions = new Transactions(store, publisher, passes);
   const relay = store && new OutboxRelay(store, publisher, { service, ...process });
 
@@ -60,8 +60,8 @@ export function compose(options: CompleteOptions) {
   const { tokens } = options.callers ?? {};
   const callers = options.callers && new Callers(options.callers, log);
   if (options.listen) refuseWithoutProof(options.callers, calls?.provesCallers);
-  const callClient = new CallClient(calls, envelopes, observer, callTargets, tokens);
-  const messenger = new Messenger(service, envelopes, transactions, publisher, callClient);
+  const callClient = new CallClient(calls, envelopes, observer, callTargets, tokens, tracing);
+  const messenger = new Messenger(service, envelopes, transactions, publisher, callClient, tracing);
 
   const pipeline = new Pipeline(
     transactions,
@@ -71,6 +71,7 @@ export function compose(options: CompleteOptions) {
     circuitBreakers,
     payloads,
     process,
+    (contract) => routes.of(contract)?.technology,
   );
   const admission =
     options.callResilience === false ? undefined : new CallAdmission(registry, clock);
@@ -78,7 +79,7 @@ export function compose(options: CompleteOptions) {
     registry,
     inFlight,
     runs,
-    process,
+    { ...process, technology: calls?.technology },
     transactions,
     store?.idempotency && new IdempotentCalls(transactions, store.idempotency),
     outageReaders(),

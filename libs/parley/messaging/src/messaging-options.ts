@@ -5,6 +5,7 @@ import type { CircuitBreakerOptions } from './delivery/circuit-breaker';
 import type { FailpointHook } from './ports/failpoints';
 import type { DeliveryObserver } from './ports/observer';
 import type { Store } from './ports/store';
+import type { Tracing } from './ports/tracing';
 import type { Technology, TransportContext } from './ports/transport';
 import type { Urls } from './sending/routes';
 
@@ -57,6 +58,8 @@ export interface MessagingOptions {
   readonly clock?: Clock;
   readonly random?: () => number;
   readonly observer?: DeliveryObserver;
+  /** Makes spans of messages and calls. Default: none are made, and nothing is spent on them. */
+  readonly tracing?: Tracing;
   /** Receives log lines. Default: the logger of Nest, with the context `Parley`. */
   readonly log?: TransportContext['log'];
   /** Called at each step of a message's way: for tests that end the process there. */

@@ -21,7 +21,9 @@ import type { SubjectKeyCache } from './payload/subject-key-cache';
 import type { CallServer } from './ports/call-transport';
 import type { FailpointHook } from './ports/failpoints';
 import { outageIn, type OutageError } from './ports/outage';
+import type { Deliver } from './ports/delivery';
 import type { LaneRunner, Store } from './ports/store';
+import type { Tracing } from './ports/tracing';
 import { NoSubjectKeysError } from './ports/subject-keys';
 import type { RegisteredSubscription } from './ports/subscription';
 import type { Consumer, Transport, TransportContext } from './ports/transport';
@@ -48,6 +50,7 @@ export class Messaging {
   readonly clock: Clock;
   readonly log: TransportContext['log'];
   readonly passes?: FailpointHook;
+  readonly tracing?: Tracing;
   /** The keys of the subjects of messages. */
   readonly subjectKeys?: SubjectKeyCache;
   readonly payloads: PayloadProcessor;
@@ -71,6 +74,7 @@ export class Messaging {
     this.store = options.store;
     this.log = options.log;
     this.passes = options.passes;
+    this.tracing = options.tracing;
     this.clock = this.parts.clock;
     this.registry = this.parts.registry;
     this.transactions = this.parts.transactions;
@@ -121,7 +125,10 @@ export class Messaging {
       .filter((subscription) => this.parksInStore(subscription));
     this.lanes =
       parkable.length > 0
-        ? this.store?.lanes.deliver(parkable, this.parts.pipeline.deliver)
+        ? this.store?.lanes.deliver(
+            parkable,
+            this.tracing ? this.deliverKept : this.parts.pipeline.deliver,
+          )
         : undefined;
     await Promise.all([this.lanes, ...this.workers].map((worker) => worker?.start()));
   }
@@ -258,6 +265,9 @@ export class Messaging {
         missing.filter((contract) => this.parts.routes.of(contract) !== undefined),
       );
   }
+
+  private readonly deliverKept: Deliver = (delivery) =>
+    this.parts.pipeline.deliver({ ...delivery, kept: true });
 
   private parksInStore({ kind, live }: RegisteredSubscription): boolean {
     return kind === 'event'

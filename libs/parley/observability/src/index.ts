@@ -12,3 +12,4 @@ export { LOG_LEVELS, Logger, type LoggerOptions, type LogLevel } from './logger'
 export { type MeasuredMessaging, Metrics } from './metrics';
 export { HIDDEN, isSecretName, withoutSecrets, withoutSecretsInText } from './redaction';
 export { SERIES, type SeriesInfo } from './series-table';
+export { OpenTelemetryTracing, type RequestSpan } from './tracing';

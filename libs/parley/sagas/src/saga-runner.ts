@@ -4,7 +4,16 @@ import {
   inConversation,
   UnrecoverableError,
 } from '@parley/messaging';
-import type { Clock, FailpointHook, TransportContext, Tx } from '@parley/messaging/transport';
+import type {
+  Clock,
+  FailpointHook,
+  SpanAttributes,
+  TraceContext,
+  Tracing,
+  TransportContext,
+  Tx,
+} from '@parley/messaging/transport';
+import { keyHash } from '@parley/messaging/transport';
 import type { Contract } from '@parley/contract';
 import { idsFor } from './ids';
 import { SagaError, stageOf } from './saga';
@@ -45,6 +54,7 @@ export class SagaRunner {
     private readonly clock: Clock,
     private readonly log: TransportContext['log'],
     private readonly passes?: FailpointHook,
+    private readonly tracing?: Tracing,
   ) {}
 
   /**
@@ -85,9 +95,13 @@ export class SagaRunner {
     const begun = starts ? await this.begin(tx, saga, steps) : undefined;
     if (!starts) await this.save(tx, saga, steps.map(changeOf));
     this.passes?.('saga.saved');
-    for (const { turn, envelope, key } of steps) {
-      if (begun?.has(key) === false) this.ignore(saga, key, contract.name, 'duplicate');
-      else await inConversation(hopOf(envelope), () => this.dispatcher.send(turn.out));
+    for (const { turn, envelope, key, entry } of steps) {
+      if (begun?.has(key) === false) {
+        this.ignore(saga, key, contract.name, 'duplicate');
+        continue;
+      }
+      this.tracing?.note('parley.saga.step', stepAttributes(saga, key, turn, entry));
+      await inConversation(hopOf(envelope), () => this.dispatcher.send(turn.out));
     }
   }
 
@@ -124,10 +138,16 @@ export class SagaRunner {
     const entry = entryOf(turn, stored, { at: info.at, trigger: timeout.name });
     await this.save(tx, saga, [{ turn, stored, entry, ranOut: { name: timeout.name, times } }]);
     this.passes?.('saga.saved');
-    await inConversation(
-      { correlationId: stored.correlationId, traceparent: stored.traceparent },
-      () => this.dispatcher.send(turn.out),
+    const { correlationId, traceparent } = stored;
+    const send = (trace: TraceContext) =>
+      inConversation({ correlationId, ...trace }, () => this.dispatcher.send(turn.out));
+    if (!this.tracing) return send({ traceparent });
+    const span = this.tracing.work(
+      `timeout ${saga.name}`,
+      { ...stepAttributes(saga, stored.key, turn, entry), 'parley.saga.timeout': timeout.name },
+      { traceparent },
     );
+    await span.run(() => send(span.context)).finally(() => span.end());
   }
 
   private begin(
@@ -213,6 +233,20 @@ const entryOf = (
   said: turn.out.map(nameOf),
 });
 
+const stepAttributes = (
+  { name }: Definition,
+  key: string,
+  { done }: Transition,
+  { from = '', to, trigger }: HistoryEntry,
+): SpanAttributes => ({
+  'parley.saga.name': name,
+  'parley.saga.key_hash': keyHash(key),
+  'parley.saga.from': from,
+  'parley.saga.to': to ?? '',
+  'parley.saga.trigger': trigger,
+  'parley.saga.done': done,
+});
+
 /** Rounds in which each saga has one message; those of one saga follow each other. */
 function roundsOf(arrived: readonly Arrived[]): readonly (readonly Arrived[])[] {
   const rounds: Arrived[][] = [];
@@ -233,6 +267,7 @@ const changeOf = ({ turn, stored, entry }: SagaStep): Change => ({ turn, stored:
 const hopOf = (envelope: Envelope): Conversation => ({
   correlationId: envelope.correlationid,
   traceparent: envelope.traceparent,
+  tracestate: envelope.tracestate,
   messageId: envelope.id,
   contract: envelope.type,
   priority: envelope.priority,

@@ -59,6 +59,7 @@ function turnsOf(store: SagaStore, messaging: Messaging, modules: ModuleRef): Sa
     messaging.clock,
     messaging.log,
     messaging.passes,
+    messaging.tracing,
   );
 }
 

@@ -20,6 +20,8 @@ export interface Draining {
   readonly messaging?: DrainableMessaging & Closable;
   readonly app?: Closable;
   readonly database?: Closable;
+  /** Traces that are not exported yet. */
+  readonly telemetry?: Closable;
   /** Milliseconds that work under way may take. */
   readonly timeout: number;
   readonly log: (level: 'info' | 'warn' | 'error', message: string, details?: object) => void;
@@ -27,9 +29,9 @@ export interface Draining {
 
 /**
  * Milliseconds that all steps together may take in addition to `timeout`: the drain, and the
- * closing of application, technologies, database and door.
+ * closing of application, technologies, database, traces and door.
  */
-export const AFTERWARDS = DRAIN_OVERTIME_MS + 4 * CLOSE_TIMEOUT_MS;
+export const AFTERWARDS = DRAIN_OVERTIME_MS + 5 * CLOSE_TIMEOUT_MS;
 
 /**
  * Ends the process's work in order; Nest closes idle parts only. Resolves true when every step
@@ -41,6 +43,7 @@ export async function drain({
   messaging,
   app,
   database,
+  telemetry,
   timeout,
   log,
 }: Draining): Promise<boolean> {
@@ -54,6 +57,7 @@ export async function drain({
   await shutdown.close('the application', app);
   await shutdown.close('the technologies', messaging);
   await shutdown.close('the database', database);
+  await shutdown.close('the export of traces', telemetry);
   lifecycle.enter('stopped');
   const late = () => new Error('HTTP connections do not close');
   await withTimeout(CLOSE_TIMEOUT_MS, door.close(), late).catch(() => undefined); // the process exits now

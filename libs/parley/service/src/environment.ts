@@ -172,6 +172,17 @@ const kit = z.object({
     .describe(
       'for trials: kill -9 of this process when it passes a step of the way of a message, such as relay.published:17',
     ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z
+    .string()
+    .regex(/^https?:\/\/./, 'must be a URL such as http://127.0.0.1:4318')
+    .optional()
+    .describe('where traces are exported to, by OTLP over HTTP; without it none are made'),
+  OTEL_TRACES_SAMPLER_ARG: z.coerce
+    .number('must be a ratio from 0 to 1')
+    .min(0, 'must be a ratio from 0 to 1')
+    .max(1, 'must be a ratio from 0 to 1')
+    .default(1)
+    .describe('share of the traces that are exported; failures are, too'),
   DRAIN_TIMEOUT: duration
     .default(10_000)
     .describe('how long work under way may take when the service is told to stop'),

@@ -38,5 +38,6 @@ export {
 } from '@parley/operations';
 export { issuerUrl, keysUrl } from './issuer';
 export { serve, type ServeOptions } from './serve';
+export { traceOf, traceRequests } from './traced-requests';
 export { Service } from './service';
 export { ServiceModule, type ServiceOptions } from './service.module';

@@ -16,6 +16,7 @@ import { Operations } from './operations';
 import { Service } from './service';
 import { ServiceModule } from './service.module';
 import { mapStacks } from './source-positions';
+import { traceRequests } from './traced-requests';
 
 export interface ServeOptions {
   /**
@@ -94,6 +95,9 @@ class Process {
       abortOnError: false,
     });
     this.app = app;
+    const { telemetry } = this.service;
+    if (http && telemetry)
+      traceRequests(app as unknown as NestFastifyApplication, telemetry.tracing);
     if (http) answerProblems(app as unknown as NestFastifyApplication, this.problems(http));
     await http?.configure?.(app as unknown as NestFastifyApplication);
     this.messaging = app.get(Messaging);
@@ -122,7 +126,7 @@ class Process {
   }
 
   private stop(signal: string): void {
-    const { lifecycle, logger, environment, database } = this.service;
+    const { lifecycle, logger, environment, database, telemetry } = this.service;
     if (this.stopping) process.exit(130); // a second signal exits at once
     this.stopping = true;
     logger.write('info', `${signal}: draining`);
@@ -133,6 +137,7 @@ class Process {
       messaging: this.messaging,
       app: this.app,
       database,
+      telemetry,
       timeout: environment.DRAIN_TIMEOUT,
       log: logger.write,
     }).then((orderly) => {

@@ -19,6 +19,7 @@ import { passesOf } from './fail-point';
 import { installed } from './installed';
 import { AuditTrail, type InspectionProvider } from '@parley/operations';
 import { Service } from './service';
+import { telemetryOf } from './telemetry';
 import { technologiesFor } from './technologies';
 
 export interface ServiceOptions {
@@ -60,6 +61,7 @@ export class ServiceModule {
     const service = new Service(name, logger, {
       environment,
       database,
+      telemetry: await telemetryOf(name, environment, logger),
       inspectable: operations,
       ownCopies: options.ownCopies,
     });
@@ -126,7 +128,7 @@ async function opened({ lifecycle }: Service, database: Database): Promise<DataS
 }
 
 async function messagingOptions(
-  { name, environment, logger, metrics, conversations, database }: Service,
+  { name, environment, logger, metrics, conversations, database, telemetry }: Service,
   ownTechnologies?: readonly Technology[],
 ): Promise<(dataSource?: DataSource) => MessagingOptions> {
   const { COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, KEYS_URL, HOST, CALLS_PORT, callsOf } =
@@ -168,6 +170,7 @@ async function messagingOptions(
     callResilience: environment.CALLS_RESILIENCE === 'on',
     callers,
     observer: observers(metrics.observer, conversations.observer),
+    tracing: telemetry?.tracing,
     log: logger.write,
     passes,
   });

@@ -3,11 +3,13 @@ import { Conversations, Logger, Metrics } from '@parley/observability';
 import type { Environment } from './environment';
 import type { Database } from './database';
 import { Lifecycle } from './lifecycle';
+import type { Telemetry } from './telemetry';
 import { AuditTrail, type InspectionProvider } from '@parley/operations';
 
 export interface ServiceParts {
   readonly environment: Environment;
   readonly database?: Database;
+  readonly telemetry?: Telemetry;
   readonly inspectable?: Readonly<Record<string, InjectionToken<InspectionProvider>>>;
   readonly ownCopies?: string;
 }
@@ -19,6 +21,8 @@ export interface ServiceParts {
 export class Service {
   readonly environment: Environment;
   readonly database?: Database;
+  /** Traces; undefined where they are not exported. */
+  readonly telemetry?: Telemetry;
   /** Providers of `/operations/<name>`, by name. */
   readonly inspectable: Readonly<Record<string, InjectionToken<InspectionProvider>>>;
   /** Description of the personal data that the service keeps by itself. */
@@ -31,12 +35,13 @@ export class Service {
   constructor(
     readonly name: string,
     readonly logger: Logger,
-    { environment, database, inspectable = {}, ownCopies }: ServiceParts,
+    { environment, database, telemetry, inspectable = {}, ownCopies }: ServiceParts,
   ) {
     this.environment = environment;
     this.audit = new AuditTrail((message, details) => logger.write('info', message, details));
     this.conversations = new Conversations(name);
     this.database = database;
+    this.telemetry = telemetry;
     this.inspectable = inspectable;
     this.ownCopies = ownCopies;
   }

@@ -45,6 +45,8 @@ export interface HarnessOptions {
   readonly circuitBreaker?: MessagingOptions['circuitBreaker'];
   /** Told of the deliveries and calls of all services. */
   readonly observer?: MessagingOptions['observer'];
+  /** Tracing of a service. Default: none. */
+  readonly tracing?: (service: string, now: () => number) => MessagingOptions['tracing'];
 }
 
 /** One instance of a service under test. */
@@ -321,6 +323,7 @@ export class Harness {
       claims: url,
       circuitBreaker,
       observer: this.options.observer,
+      tracing: this.options.tracing?.(service, () => clock.now()),
       clock,
       random: () => 0,
       log: this.log,

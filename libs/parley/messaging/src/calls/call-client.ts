@@ -17,6 +17,8 @@ import { type Conversation, currentConversation } from '../message/handler-conte
 import type { Envelopes } from '../message/envelope';
 import { headersOf } from '../message/message';
 import type { DeliveryObserver } from '../ports/observer';
+import type { TraceContext } from '../message/trace';
+import type { Span, Tracing } from '../ports/tracing';
 import { noteEffect } from '../ports/outage';
 import { IdempotencyConflictError } from '../ports/idempotency-store';
 import type { CallTarget } from './resilience/call-target';
@@ -44,11 +46,12 @@ export class CallClient {
   private readonly tries?: CallTries;
 
   constructor(
-    transport: CallTransport | undefined,
+    private readonly transport: CallTransport | undefined,
     private readonly envelopes: Envelopes,
     private readonly observer?: DeliveryObserver,
     private readonly targets = new CallTargets(systemClock),
     private readonly tokens?: CallerTokens,
+    private readonly tracing?: Tracing,
   ) {
     const triedAgain = (contract: string, why: 'retry' | 'hedge') =>
       observer?.calledAgain?.(contract, why);
@@ -68,7 +71,9 @@ export class CallClient {
         milliseconds: performance.now() - started,
       });
     try {
-      const { reply, outcome } = await this.ask(contract, request, options);
+      const { reply, outcome } = await (this.tracing && this.transport
+        ? this.traced(this.tracing, this.transport, contract, request, options)
+        : this.ask(contract, request, options));
       observe(outcome);
       return reply;
     } catch (error) {
@@ -86,6 +91,7 @@ export class CallClient {
   ): AsyncIterableIterator<ItemOf<C>> {
     const conversation = currentConversation();
     let started = 0;
+    let span: Span | undefined;
     return new StreamReader<ItemOf<C>>(contract, {
       open: async (given) => {
         started = performance.now();
@@ -93,7 +99,8 @@ export class CallClient {
         if (!this.tries) throw new OwnerUnavailableError(contract, 'CALLS_URL is not set');
         const signal = options.signal ? AbortSignal.any([options.signal, given]) : given;
         const asked = { ...options, signal };
-        const { call } = await this.outgoing(contract, request, asked, conversation);
+        span = this.transport && this.tracing?.call(contract, this.transport.technology);
+        const { call } = await this.outgoing(contract, request, asked, conversation, span?.context);
         const budget = call.deadline.budget();
         const opened = await this.tries.open(call, this.targets.of(contract));
         if (!opened.ok) throw errorOf(contract, opened.fault, budget);
@@ -101,13 +108,36 @@ export class CallClient {
       },
       errorOf: (fault) => errorOf(contract, fault, contract.deadline),
       read: (item) => read(contract, contract.item, item) as ItemOf<C>,
-      ended: (error) =>
+      ended: (error) => {
+        const outcome = error === undefined ? 'ok' : outcomeOf(error);
+        span?.end({ outcome, error: error === undefined ? undefined : outcome });
         this.observer?.called?.({
           contract: contract.name,
-          outcome: error === undefined ? 'ok' : outcomeOf(error),
+          outcome,
           milliseconds: performance.now() - started,
-        }),
+        });
+      },
     });
+  }
+
+  /** One span for a call, however many requests it takes. */
+  private async traced<C extends Call>(
+    tracing: Tracing,
+    { technology }: CallTransport,
+    contract: C,
+    request: MessageInput<C>,
+    options: CallOptions,
+  ): Promise<{ readonly reply: ReplyOf<C>; readonly outcome: string }> {
+    const span = tracing.call(contract, technology);
+    try {
+      const result = await span.run(() => this.ask(contract, request, options, span.context));
+      span.end({ outcome: result.outcome });
+      return result;
+    } catch (error) {
+      const outcome = outcomeOf(error);
+      span.end({ outcome, error: outcome });
+      throw error;
+    }
   }
 
   private async outgoing<C extends Question>(
@@ -115,10 +145,14 @@ export class CallClient {
     request: MessageInput<C>,
     options: CallOptions,
     conversation: Conversation | undefined = currentConversation(),
+    trace?: TraceContext,
   ): Promise<{ readonly payload: unknown; readonly call: OutgoingCall }> {
     const { payload, body } = prepare(contract.name, contract.payload, request);
     const deadline = Deadline.within(options.deadline ?? contract.deadline, conversation?.deadline);
-    const headers = headersOf(this.envelopes.write(contract, payload, options));
+    const { idempotencyKey, priority } = options;
+    const headers = headersOf(
+      this.envelopes.write(contract, payload, { idempotencyKey, priority, trace }),
+    );
     const call: OutgoingCall = {
       contract,
       headers: this.tokens ? await withToken(headers, contract, this.tokens) : headers,
@@ -134,9 +168,10 @@ export class CallClient {
     contract: C,
     request: MessageInput<C>,
     options: CallOptions,
+    trace?: TraceContext,
   ): Promise<{ readonly reply: ReplyOf<C>; readonly outcome: string }> {
     if (!this.tries) throw new OwnerUnavailableError(contract, 'CALLS_URL is not set');
-    const { payload, call } = await this.outgoing(contract, request, options);
+    const { payload, call } = await this.outgoing(contract, request, options, undefined, trace);
     const target = this.targets.of(contract);
     try {
       const reply = await this.replyTo(call, target, this.tries, options.idempotencyKey);

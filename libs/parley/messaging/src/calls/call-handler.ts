@@ -13,6 +13,8 @@ import type { Handler } from '../ports/subscription';
 import type { InFlight } from '../in-flight';
 import type { Envelope } from '../message/message';
 import type { DeliveryObserver } from '../ports/observer';
+import type { TraceContext } from '../message/trace';
+import type { Tracing } from '../ports/tracing';
 import {
   effectAfter,
   notingEffects,
@@ -43,6 +45,9 @@ export class CallHandler {
     private readonly runs: HandlerRuns,
     private readonly process: Pick<TransportContext, 'log'> & {
       readonly observer?: DeliveryObserver;
+      readonly tracing?: Tracing;
+      /** That carries the calls. */
+      readonly technology?: string;
     },
     private readonly transactions?: Transactions,
     private readonly repeated?: IdempotentCalls,
@@ -79,15 +84,40 @@ export class CallHandler {
     return this.inFlight.track(async (cancelled) => {
       const started = performance.now();
       const answer = await notingEffects(() =>
-        this.attempt(noting(call, admitted), cancelled).catch((error: unknown): CallResult => ({
-          ok: false,
-          fault: this.fault(call, error),
-        })),
+        this.process.tracing
+          ? this.traced(this.process.tracing, noting(call, admitted), cancelled)
+          : this.attempted(noting(call, admitted), cancelled),
       );
       admitted?.answered();
       this.observe(call, answer.ok ? 'ok' : answer.fault.code, performance.now() - started);
       return answer;
     });
+  }
+
+  private attempted(
+    call: IncomingCall,
+    cancelled: AbortSignal,
+    trace?: TraceContext,
+  ): Promise<CallResult> {
+    return this.attempt(call, cancelled, trace).catch((error: unknown): CallResult => ({
+      ok: false,
+      fault: this.fault(call, error),
+    }));
+  }
+
+  private async traced(
+    tracing: Tracing,
+    call: IncomingCall,
+    cancelled: AbortSignal,
+  ): Promise<CallResult> {
+    const contract = this.registry.handlerOfCall(call.contract) ? call.contract : 'unknown';
+    const { technology = 'unknown' } = this.process;
+    const span = tracing.answer({ contract, headers: call.headers }, technology);
+    const answer = await span.run(() => this.attempted(call, cancelled, span.context));
+    const fault = answer.ok ? undefined : answer.fault.code;
+    // A fault that the contract names is an answer, no failure of the owner.
+    span.end({ outcome: fault ?? 'ok', error: FAILURES.has(fault ?? '') ? fault : undefined });
+    return answer;
   }
 
   private observe(call: IncomingCall, outcome: string, milliseconds: number): void {
@@ -96,7 +126,11 @@ export class CallHandler {
     this.process.observer?.answered?.({ contract, outcome, milliseconds, envelope });
   }
 
-  private async attempt(call: IncomingCall, cancelled: AbortSignal): Promise<CallResult> {
+  private async attempt(
+    call: IncomingCall,
+    cancelled: AbortSignal,
+    trace: TraceContext | undefined,
+  ): Promise<CallResult> {
     const handler = this.registry.handlerOfCall(call.contract);
     if (!handler)
       return {
@@ -104,16 +138,15 @@ export class CallHandler {
         fault: { code: 'no-handler', message: `nothing here answers ${call.contract}` },
       };
     const contract = handler.contract as Call | Stream;
-    const { caller, envelope } = callerOf(
-      call,
-      readEnvelope({ ...call.headers, type: call.contract }),
-    );
+    const read = readEnvelope({ ...call.headers, type: call.contract });
+    const { caller, envelope } = callerOf(call, trace ? { ...read, ...trace } : read);
     const request = validate(contract.name, contract.payload, decode(contract.name, call.body));
     const late = new AbortController();
     const signal = AbortSignal.any([call.signal, cancelled, late.signal]);
     const hop = {
       correlationId: envelope.correlationid,
       traceparent: envelope.traceparent,
+      tracestate: envelope.tracestate,
       messageId: envelope.id,
       contract: contract.name,
       deadline: call.deadline,
@@ -244,6 +277,16 @@ function callerOf(
   const source = `/${caller.service}`;
   return { caller, envelope: envelope.source === source ? envelope : { ...envelope, source } };
 }
+
+/** Faults of the owner, rather than of the request. */
+const FAILURES: ReadonlySet<string> = new Set([
+  'unhandled',
+  'no-handler',
+  'invalid-reply',
+  'unavailable',
+  'outcome-unknown',
+  'deadline-exceeded',
+]);
 
 function envelopeOf({ headers, contract }: IncomingCall): Envelope | undefined {
   try {

@@ -57,10 +57,11 @@ export class FailedMessageStore {
       { failure },
     );
     if (delivery.supports.retry)
-      return { outcome: { kind: 'retry', after, failure }, as: 'retry', tries };
-    return this.keep(delivery, tries, 'retry', (tx) =>
+      return { outcome: { kind: 'retry', after, failure }, as: 'retry', tries, failure };
+    const kept = await this.keep(delivery, tries, 'retry', (tx) =>
       this.store!.lanes.park(tx, parkable(delivery), { after, failure }),
     );
+    return { ...kept, failure };
   }
 
   async deadLetter(
@@ -74,10 +75,11 @@ export class FailedMessageStore {
       { failure },
     );
     if (delivery.supports.dead || !isDurable(delivery))
-      return { outcome: { kind: 'dead', failure, hold }, as: 'dead', tries };
-    return this.keep(delivery, tries, 'dead', (tx) =>
+      return { outcome: { kind: 'dead', failure, hold }, as: 'dead', tries, failure };
+    const kept = await this.keep(delivery, tries, 'dead', (tx) =>
       this.store!.lanes.deadLetter(tx, parkable(delivery), failure, hold),
     );
+    return { ...kept, failure };
   }
 
   /** Parks a message behind the earlier one of its lane that failed. */

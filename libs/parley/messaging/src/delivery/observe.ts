@@ -3,19 +3,25 @@ import type { Delivery } from '../ports/delivery';
 import type { Handling } from '../ports/observer';
 import type { Result } from './tracked-delivery';
 
+/** Milliseconds since the message was sent, by its sender's clock. */
+export function ageOf({ headers }: Pick<Delivery, 'headers'>, clock: Clock): number {
+  const sentAt = Date.parse(headers.time ?? '');
+  return Number.isNaN(sentAt) ? 0 : Math.max(0, clock.now() - sentAt);
+}
+
 /**
  * One delivery for metrics and traces. A type that no handler of the subscription knows is
  * `unknown`: foreign programs may invent any number of them.
  * @param milliseconds from the delivery to its outcome
  */
 export function handlingOf(
-  { subscription, headers, attempt }: Delivery,
+  delivery: Delivery,
   { as: outcome, tries, envelope }: Result,
   milliseconds: number,
   clock: Clock,
 ): Handling {
+  const { subscription, headers, attempt } = delivery;
   const { kind, name } = subscription;
-  const sentAt = Date.parse(headers.time ?? '');
   return {
     kind,
     contract: subscription.handlers.has(headers.type ?? '') ? headers.type! : 'unknown',
@@ -24,7 +30,7 @@ export function handlingOf(
     attempt,
     tries,
     milliseconds,
-    age: Number.isNaN(sentAt) ? 0 : Math.max(0, clock.now() - sentAt),
+    age: ageOf(delivery, clock),
     envelope,
   };
 }

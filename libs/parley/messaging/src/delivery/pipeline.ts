@@ -1,13 +1,15 @@
-import { milliseconds } from '@parley/contract';
+import { milliseconds, type Contract } from '@parley/contract';
 import type { InFlight } from '../in-flight';
-import type { LeaseLostError } from '../message/failure';
-import { inConversation } from '../message/handler-context';
+import { describeError, type LeaseLostError } from '../message/failure';
+import { currentConversation, inConversation } from '../message/handler-context';
 import type { Envelope } from '../message/message';
+import { traceIdOf } from '../message/trace';
 import type { PayloadProcessor } from '../payload/payload-processor';
 import type { Delivery, Outcome } from '../ports/delivery';
 import type { DeliveryObserver } from '../ports/observer';
 import type { Store } from '../ports/store';
 import type { Handler } from '../ports/subscription';
+import type { Tracing } from '../ports/tracing';
 import type { TransportContext } from '../ports/transport';
 import type { Transactions } from '../sending/transactions';
 import type { Permit } from './circuit-breaker';
@@ -24,7 +26,7 @@ import { HandlerExecution } from './handler-execution';
 import type { HandlerRun, HandlerRuns, RunFacts } from './handler-runs';
 import { LaneGuard } from './lane-guard';
 import { MicroBatcher } from './micro-batcher';
-import { handlingOf } from './observe';
+import { ageOf, handlingOf } from './observe';
 import {
   type BatchItem,
   MessageOpener,
@@ -78,8 +80,10 @@ export class Pipeline {
     payloads: PayloadProcessor,
     private readonly process: Pick<TransportContext, 'instance' | 'clock' | 'log' | 'passes'> & {
       readonly observer?: DeliveryObserver;
+      readonly tracing?: Tracing;
       readonly random: () => number;
     },
+    private readonly technologyOf: (contract: Contract) => string | undefined = () => undefined,
   ) {
     this.opener = new MessageOpener(payloads, process.clock);
     this.gaps = new GapDetector(process.clock);
@@ -115,13 +119,18 @@ export class Pipeline {
     try {
       opened = this.opener.open(delivery);
     } catch (error) {
-      return this.failed.deadLetter(delivery, deadLetter(error, 0, isKeyed(delivery)));
+      const unreadable = () =>
+        this.failed.deadLetter(delivery, deadLetter(error, 0, isKeyed(delivery)));
+      return this.process.tracing
+        ? this.tracedUnreadable(this.process.tracing, delivery, unreadable)
+        : unreadable();
     }
     const { envelope, handler } = opened;
     if (delivery.subscription.kind === 'broadcast') this.noteGaps(envelope);
     const hop = {
       correlationId: envelope.correlationid,
       traceparent: envelope.traceparent,
+      tracestate: envelope.tracestate,
       messageId: envelope.id,
       contract: handler.contract.name,
       priority: envelope.priority,
@@ -129,9 +138,65 @@ export class Pipeline {
     const result = await inConversation(hop, () =>
       isDurable(delivery)
         ? this.handleDurably(delivery, opened)
-        : this.handleAtMostOnce({ delivery, opened }),
+        : this.process.tracing
+          ? this.traced(this.process.tracing, delivery, opened, (traced) =>
+              this.handleAtMostOnce({ delivery, opened: traced }),
+            )
+          : this.handleAtMostOnce({ delivery, opened }),
     );
     return { ...result, envelope };
+  }
+
+  /** A message that is handled alone: its span has all immediate tries, and what became of it. */
+  private async traced(
+    tracing: Tracing,
+    delivery: TrackedDelivery,
+    opened: OpenedMessage,
+    handle: (opened: OpenedMessage) => Promise<Result>,
+  ): Promise<Result> {
+    const { contract } = opened.handler;
+    const { subscription, headers, attempt, failure, kept } = delivery;
+    const span = tracing.process({
+      technology: this.technologyOf(contract),
+      kind: subscription.kind,
+      contract: contract.name,
+      subscription: subscription.name,
+      attempt,
+      age: ageOf(delivery, this.process.clock),
+      kept: kept === true || failure !== undefined,
+      headers,
+    });
+    const traced = { ...opened, envelope: { ...opened.envelope, ...span.context } };
+    const conversation = { ...currentConversation()!, ...span.context };
+    try {
+      const result = await span.run(() => inConversation(conversation, () => handle(traced)));
+      span.end({ outcome: result.as, tries: result.tries, error: result.failure?.error });
+      return result;
+    } catch (error) {
+      span.end({ outcome: 'return', error: describeError(error).error });
+      throw error;
+    }
+  }
+
+  private async tracedUnreadable(
+    tracing: Tracing,
+    delivery: TrackedDelivery,
+    keep: () => Promise<Result>,
+  ): Promise<Result> {
+    const { subscription, headers, attempt, kept } = delivery;
+    const { kind, name, handlers } = subscription;
+    const span = tracing.process({
+      kind,
+      contract: handlers.has(headers.type ?? '') ? headers.type! : 'unknown',
+      subscription: name,
+      attempt,
+      age: ageOf(delivery, this.process.clock),
+      kept: kept === true,
+      headers,
+    });
+    const result = await span.run(keep);
+    span.end({ outcome: result.as, tries: result.tries, error: result.failure?.error });
+    return result;
   }
 
   /** A gap is a hint, not a proof: a rolled back transaction leaves one, too. */
@@ -166,13 +231,13 @@ export class Pipeline {
     if (delivery.suspect) return this.handleSuspect(delivery, opened);
     const { batch } = opened.handler.options;
     if (batch === undefined || !this.isBatchable(delivery, opened))
-      return this.handleSingle(delivery, opened);
+      return this.handleAlone(delivery, opened);
     // Acknowledgements in the message's own database and in the inbox end their transactions
     // differently: never in one batch.
     const name = `${delivery.subscription.name} ${opened.envelope.type} ${delivery.acknowledgeInTransaction !== undefined}`;
     const slot = await this.batches.add(name, batch, { delivery, opened });
     if (!slot.alone) return handled(delivery, 1);
-    return this.handleSingle(delivery, withFreshPayload(delivery, opened)).finally(slot.over);
+    return this.handleAlone(delivery, withFreshPayload(delivery, opened)).finally(slot.over);
   }
 
   /**
@@ -190,7 +255,7 @@ export class Pipeline {
         unfinishedAtMost(opened.handler.options),
       );
     try {
-      const result = await this.handleSingle({ ...delivery, suspectHandling }, opened);
+      const result = await this.handleAlone({ ...delivery, suspectHandling }, opened);
       if (result.as !== 'return' || delivery.cancelled.aborted) await suspectHandling?.end();
       return result;
     } catch (error) {
@@ -215,7 +280,39 @@ export class Pipeline {
   }
 
   /** Handles a batch. False: it was rolled back, and the outcome of each message is open. */
-  private async handleBatch(items: readonly BatchItem[]): Promise<boolean> {
+  private handleBatch(items: readonly BatchItem[]): Promise<boolean> {
+    const { tracing } = this.process;
+    return tracing ? this.tracedBatch(tracing, items) : this.handleTogether(items);
+  }
+
+  /**
+   * What a message of a batch leads to is a part of its own trace: its envelope keeps the context
+   * in which it was created.
+   */
+  private async tracedBatch(tracing: Tracing, items: readonly BatchItem[]): Promise<boolean> {
+    const [first] = items as readonly [BatchItem];
+    const { contract } = first.opened.handler;
+    const { kind, name } = first.delivery.subscription;
+    const span = tracing.processTogether({
+      technology: this.technologyOf(contract),
+      kind,
+      contract: contract.name,
+      subscription: name,
+      messages: items.map(({ delivery: { headers } }) => ({ contract: contract.name, headers })),
+    });
+    const traced = items.map((item) => ({ ...item, opened: asCreated(item) }));
+    let error: string | undefined;
+    const handled = await span.run(() =>
+      this.handleTogether(traced, (thrown) => (error = describeError(thrown).error)),
+    );
+    span.end({ outcome: handled ? 'done' : 'alone', error });
+    return handled;
+  }
+
+  private async handleTogether(
+    items: readonly BatchItem[],
+    failed?: (error: unknown) => void,
+  ): Promise<boolean> {
     const [first] = items as readonly [BatchItem];
     const { subscription } = first.delivery;
     const permit = this.circuitBreakers.isPaused(subscription)
@@ -235,6 +332,7 @@ export class Pipeline {
       return true;
     } catch (error) {
       permit.undecided();
+      failed?.(error);
       this.process.log(
         'debug',
         `${items.length} messages of ${first.opened.envelope.type} failed together in ${subscription.name}; now each alone`,
@@ -242,6 +340,13 @@ export class Pipeline {
       );
       return false;
     }
+  }
+
+  private handleAlone(delivery: TrackedDelivery, opened: OpenedMessage): Promise<Result> {
+    const { tracing } = this.process;
+    return tracing
+      ? this.traced(tracing, delivery, opened, (traced) => this.handleSingle(delivery, traced))
+      : this.handleSingle(delivery, opened);
   }
 
   /** Tries until the message took effect, is kept for later, or is given back. */
@@ -350,6 +455,13 @@ export class Pipeline {
     );
   }
 }
+
+/** The message with the context in which it was created, rather than a hop of our own. */
+const asCreated = ({ delivery: { headers }, opened }: BatchItem): OpenedMessage => {
+  const { envelope } = opened;
+  const traceparent = traceIdOf(headers.traceparent ?? '') && headers.traceparent;
+  return traceparent ? { ...opened, envelope: { ...envelope, traceparent } } : opened;
+};
 
 const isKeyed = ({ headers }: Delivery): boolean => headers.partitionkey !== undefined;
 

@@ -2,6 +2,7 @@ import type { Envelope } from '../message/message';
 import type { Delivery, Outcome } from '../ports/delivery';
 import type { Handling } from '../ports/observer';
 import type { ParkedMessage } from '../ports/store';
+import type { Failure } from '../message/failure';
 import type { SuspectHandling } from './suspects';
 
 /** A delivery under way in this process. */
@@ -20,6 +21,8 @@ export interface Result {
   readonly as: Handling['outcome'];
   readonly tries: number;
   readonly envelope?: Envelope;
+  /** Why it failed, where it did. */
+  readonly failure?: Failure;
 }
 
 /** The handler took effect and its message is acknowledged. */

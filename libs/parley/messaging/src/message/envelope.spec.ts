@@ -61,6 +61,7 @@ describe('an envelope that is written', () => {
       expirytime: true,
       priority: true,
       traceparent: true,
+      tracestate: true,
       producerinstance: true,
       producerbuild: true,
       sequence: true,

@@ -6,7 +6,7 @@ import { currentConversation } from './handler-context';
 import { MAX_ATTRIBUTE_CHARACTERS, refuseBeyondLimits, refuseLongNames } from './envelope-limits';
 import type { Envelope, Headers } from './message';
 import { deterministicMessageId } from './message-id';
-import { nextHop } from './trace';
+import { nextHop, readTracestate, type TraceContext } from './trace';
 
 /**
  * A header that a transport sets when it cannot read the technology's headers: the reason. The
@@ -46,6 +46,8 @@ export class Envelopes {
       readonly idempotencyKey?: string;
       readonly passDeadLetters?: boolean;
       readonly priority?: 'interactive' | 'batch';
+      /** Of the span that sends it. Default: a new hop of the conversation. */
+      readonly trace?: TraceContext;
     } = {},
   ): Envelope {
     const conversation = currentConversation();
@@ -72,7 +74,8 @@ export class Envelopes {
       expirytime:
         options.expires === undefined ? undefined : new Date(now + options.expires).toISOString(),
       priority: (options.priority ?? conversation?.priority) === 'batch' ? 'batch' : undefined,
-      traceparent: nextHop(conversation?.traceparent),
+      traceparent: options.trace?.traceparent ?? nextHop(conversation?.traceparent),
+      tracestate: options.trace ? options.trace.tracestate : conversation?.tracestate,
       producerinstance: this.producer.instance,
       producerbuild: this.producer.build,
     };
@@ -131,6 +134,7 @@ export function readEnvelope(headers: Headers): Envelope {
     correlationid: headers.correlationid?.trim() || id,
     priority: headers.priority === 'batch' ? 'batch' : undefined,
     traceparent: nextHop(headers.traceparent),
+    tracestate: readTracestate(headers.tracestate),
     producerinstance: headers.producerinstance ?? 'unknown',
     producerbuild: headers.producerbuild ?? 'unknown',
   };

@@ -66,6 +66,7 @@ export type StreamContext = Omit<CallContext, 'transaction'>;
 export interface Conversation {
   readonly correlationId: string;
   readonly traceparent: string;
+  readonly tracestate?: string;
   /** The message being handled. */
   readonly messageId?: string;
   readonly contract?: string;

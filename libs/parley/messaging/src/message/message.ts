@@ -34,6 +34,8 @@ export interface Envelope {
   readonly priority?: 'batch';
   /** W3C Trace Context of the hop that sent it. */
   readonly traceparent: string;
+  /** W3C Trace Context: what tracing systems added to it. */
+  readonly tracestate?: string;
   /** The process and build that sent it: bad data can be traced to its source. */
   readonly producerinstance: string;
   readonly producerbuild: string;

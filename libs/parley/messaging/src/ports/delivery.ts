@@ -33,6 +33,8 @@ export interface Delivery {
    * of time.
    */
   readonly signal: AbortSignal;
+  /** True: it comes from the store of the service, after a failure or behind one. */
+  readonly kept?: boolean;
   /** The earlier failure of the message, if the technology kept it. */
   readonly failure?: Failure;
   /**

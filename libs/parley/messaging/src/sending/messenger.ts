@@ -16,6 +16,9 @@ import { InvalidMessageError, prepare, type Prepared } from '../message/codec';
 import type { Envelopes } from '../message/envelope';
 import { currentConversation } from '../message/handler-context';
 import type { OutgoingMessage } from '../message/message';
+import type { TraceContext } from '../message/trace';
+import { describeError } from '../message/failure';
+import type { Tracing } from '../ports/tracing';
 import type { Publisher } from './publisher';
 import { assertIdempotencyKey } from '../message/message-id';
 import type { Transactions } from './transactions';
@@ -91,6 +94,7 @@ export class Messenger {
     private readonly transactions: Transactions,
     private readonly publisher: Publisher,
     private readonly caller: CallClient,
+    private readonly tracing?: Tracing,
   ) {}
 
   /**
@@ -172,13 +176,41 @@ export class Messenger {
     options: SendOptions = {},
   ): Promise<void> {
     this.refuse(contract);
-    const message = this.outgoing(
-      contract,
-      prepare(contract.name, contract.payload, payload),
-      options,
-    );
-    this.publisher.foresee(message);
+    if (this.tracing) return this.traced(this.tracing, contract, payload, options);
+    const message = this.written(contract, payload, options);
     if (!this.transactions.join(message)) await this.publisher.send(message);
+  }
+
+  /** The message is created here; whoever sends it makes a span of its own. */
+  private async traced(
+    tracing: Tracing,
+    contract: Contract,
+    payload: unknown,
+    options: SendOptions,
+  ): Promise<void> {
+    const { technology } = this.publisher.route(contract);
+    const span = tracing.create(contract, technology);
+    try {
+      const message = this.written(contract, payload, options, span.context);
+      span.wrote(message.envelope, message.body.length);
+      if (!this.transactions.join(message)) await span.run(() => this.publisher.send(message));
+      span.end();
+    } catch (error) {
+      span.end({ error: describeError(error).error });
+      throw error;
+    }
+  }
+
+  private written(
+    contract: Contract,
+    payload: unknown,
+    options: SendOptions,
+    trace?: TraceContext,
+  ): OutgoingMessage {
+    const prepared = prepare(contract.name, contract.payload, payload);
+    const message = this.outgoing(contract, prepared, options, trace);
+    this.publisher.foresee(message);
+    return message;
   }
 
   /** Refuses an unsendable contract here, not at the commit. */
@@ -192,6 +224,7 @@ export class Messenger {
     contract: Contract,
     { payload, body }: Prepared<unknown>,
     { delay, expires, idempotencyKey, passDeadLetters }: SendOptions,
+    trace: TraceContext | undefined,
   ): OutgoingMessage {
     if (idempotencyKey !== undefined) assertIdempotencyKey(contract, idempotencyKey);
     const expiresAfter = expires === undefined ? leftOfCaller(contract) : milliseconds(expires);
@@ -205,6 +238,7 @@ export class Messenger {
         idempotencyKey,
         passDeadLetters,
         expires: expiresAfter,
+        trace,
       }),
       body,
       delay: delay === undefined ? undefined : milliseconds(delay),

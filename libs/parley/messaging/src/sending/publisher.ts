@@ -1,5 +1,6 @@
 import type { Contract } from '@parley/contract';
 import type { PayloadProcessor } from '../payload/payload-processor';
+import { describeError } from '../message/failure';
 import type { OutgoingMessage } from '../message/message';
 import { noteEffect, outageReadersOf } from '../ports/outage';
 import {
@@ -10,6 +11,7 @@ import {
 } from '../ports/publish-errors';
 import type { Routes } from './routes';
 import type { Store } from '../ports/store';
+import type { Tracing } from '../ports/tracing';
 import type { Tx } from '../ports/tx';
 import type { Transport } from '../ports/transport';
 
@@ -35,6 +37,7 @@ export class Publisher {
     private readonly routes: Pick<Routes, 'of' | 'all'>,
     private readonly store: Store | undefined,
     private readonly bodies: PayloadProcessor,
+    private readonly tracing?: Tracing,
   ) {}
 
   async connect(): Promise<void> {
@@ -128,7 +131,7 @@ export class Publisher {
       if (waiting.length > 0)
         await this.storeOrThrow().transaction((tx) => this.storeOrThrow().outbox.add(tx, waiting));
       const ready = group.filter((message) => !mustWait(message));
-      if (ready.length > 0) await transport.publish(ready);
+      if (ready.length > 0) await this.publish(transport, ready);
     }
   }
 
@@ -138,7 +141,7 @@ export class Publisher {
    */
   async each(transport: Transport, messages: readonly OutgoingMessage[]): Promise<Failures> {
     try {
-      await transport.publish(messages);
+      await this.publish(transport, messages);
       return new Map();
     } catch (error) {
       return error instanceof PartlyPublishedError
@@ -150,6 +153,27 @@ export class Publisher {
   private isHeldHere({ delay = 0, envelope }: OutgoingMessage, { delays }: Transport): boolean {
     if (delay <= 0 || delays === true) return false;
     return !delays || (envelope.partitionkey !== undefined && this.store !== undefined);
+  }
+
+  private publish(transport: Transport, messages: readonly OutgoingMessage[]): Promise<void> {
+    return this.tracing
+      ? this.traced(this.tracing, transport, messages)
+      : transport.publish(messages);
+  }
+
+  private async traced(
+    tracing: Tracing,
+    transport: Transport,
+    messages: readonly OutgoingMessage[],
+  ): Promise<void> {
+    const span = tracing.send(transport.technology, messages);
+    try {
+      await span.run(() => transport.publish(messages));
+      span.end();
+    } catch (error) {
+      span.end({ error: describeError(error).error });
+      throw error;
+    }
   }
 
   private byTransport(

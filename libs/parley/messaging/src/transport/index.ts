@@ -57,7 +57,14 @@ export {
 export { type Headers, headersOf, type OutgoingMessage } from '../message/message';
 export { fingerprintOf, refuseConflict } from '../message/message-id';
 export { fromStructured, toStructured } from '../message/structured-mode';
-export { nextHop, traceIdOf } from '../message/trace';
+export {
+  keyHash,
+  nextHop,
+  readTraceparent,
+  readTracestate,
+  type TraceContext,
+  traceIdOf,
+} from '../message/trace';
 export type { Worker } from '../messaging';
 export {
   isEncrypted,
@@ -179,6 +186,16 @@ export {
   type TransportContext,
 } from '../ports/transport';
 export type { Ending, Tx } from '../ports/tx';
+export type {
+  CreateSpan,
+  Ended,
+  Handled,
+  HandledTogether,
+  ReceivedMessage,
+  Span,
+  SpanAttributes,
+  Tracing,
+} from '../ports/tracing';
 export {
   explainingUrlErrors,
   UnknownTechnologyError,
