@@ -12,6 +12,9 @@ export interface Telemetry {
   close(): Promise<void>;
 }
 
+/** The relay publishes 500 messages at once at most. */
+const MOST_LINKS = 500;
+
 const NEEDED = 'OTEL_EXPORTER_OTLP_ENDPOINT: traces are exported by the SDK';
 
 /**
@@ -59,6 +62,7 @@ export async function telemetryOf(
       'service.version': environment.BUILD,
     }),
     sampler: new RatioSampler(ratio),
+    spanLimits: { linkCountLimit: MOST_LINKS },
     spanProcessors: [new FailedTraces(new BatchSpanProcessor({ exporter }))],
   });
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());

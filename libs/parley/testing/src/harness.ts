@@ -117,10 +117,14 @@ export class Harness {
     });
   }
 
-  /** Starts an instance of a service. The instances of one service share its store. */
+  /**
+   * Starts an instance of a service. The instances of one service share its store.
+   * @param configure called before it is initialised, for hooks, plugins and pipes
+   */
   async start(
     service: string,
     parts: Pick<ModuleMetadata, 'imports' | 'controllers' | 'providers'>,
+    configure?: (app: INestApplication) => void,
   ): Promise<TestService> {
     const { NestFactory } = await import('@nestjs/core');
     const { FastifyAdapter } = await import('@nestjs/platform-fastify');
@@ -135,6 +139,7 @@ export class Harness {
       logger: false,
       abortOnError: false,
     });
+    configure?.(app);
     return this.run(app, store);
   }
 
