@@ -144,7 +144,11 @@ export class SagaRunner {
     if (!this.tracing) return send({ traceparent });
     const span = this.tracing.work(
       `timeout ${saga.name}`,
-      { ...stepAttributes(saga, stored.key, turn, entry), 'parley.saga.timeout': timeout.name },
+      {
+        ...stepAttributes(saga, stored.key, turn, entry),
+        'parley.saga.timeout': timeout.name,
+        'parley.sample': true,
+      },
       { traceparent },
     );
     await span.run(() => send(span.context)).finally(() => span.end());

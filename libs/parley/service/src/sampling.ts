@@ -18,6 +18,9 @@ const RECORD = 1;
 const RECORD_AND_SAMPLE = 2;
 const SPAN_ERROR = 2;
 
+/** Set where a span is worth keeping although nothing failed: the timeout of a saga. */
+const WORTH_KEEPING = 'parley.sample';
+
 /** Ended spans of traces that are not sampled, kept in case one of them fails. */
 const KEPT_SPANS = 2_000;
 
@@ -44,7 +47,9 @@ export class RatioSampler implements Sampler {
     if (from && isSpanContextValid(from))
       return { decision: from.traceFlags & TraceFlags.SAMPLED ? RECORD_AND_SAMPLE : RECORD };
     const failedBefore =
-      attributes['parley.kept'] === true || Number(attributes['parley.attempt']) > 1;
+      attributes['parley.kept'] === true ||
+      attributes[WORTH_KEEPING] === true ||
+      Number(attributes['parley.attempt']) > 1;
     return { decision: failedBefore || this.isTaken(traceId) ? RECORD_AND_SAMPLE : RECORD };
   }
 
@@ -78,7 +83,7 @@ export class FailedTraces implements SpanProcessor {
     const { traceId, traceFlags } = span.spanContext();
     if (traceFlags & TraceFlags.SAMPLED) return this.next.onEnd(span);
     if (this.failed.has(traceId)) return this.next.onEnd(sampled(span));
-    if (span.status.code !== SPAN_ERROR && span.attributes['parley.sample'] !== true)
+    if (span.status.code !== SPAN_ERROR && span.attributes[WORTH_KEEPING] !== true)
       return this.keep(traceId, span);
     for (const earlier of this.ended.get(traceId) ?? []) this.next.onEnd(sampled(earlier));
     this.next.onEnd(sampled(span));
