@@ -88,6 +88,8 @@ export class Conversations {
 export const observers = (...all: readonly DeliveryObserver[]): DeliveryObserver => ({
   handled: (handling) => all.forEach((one) => one.handled?.(handling)),
   called: (call) => all.forEach((one) => one.called?.(call)),
+  calledAgain: (contract, why) => all.forEach((one) => one.calledAgain?.(contract, why)),
+  sent: (sending) => all.forEach((one) => one.sent?.(sending)),
   answered: (call) => all.forEach((one) => one.answered?.(call)),
   relayed: (messages) => all.forEach((one) => one.relayed?.(messages)),
   missed: (contract, messages) => all.forEach((one) => one.missed?.(contract, messages)),
