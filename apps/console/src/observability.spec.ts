@@ -102,6 +102,12 @@ beforeAll(async () => {
   await harness.call(Ask, { item: 'lamp' });
   metrics.observer.missed!(Rang.name, 1);
   metrics.observer.calledAgain!(Ask.name, 'retry');
+  metrics.observer.sent!({
+    technology: 'memory',
+    messages: [{ contract: Picked }],
+    milliseconds: 1,
+    error: 'NotStoredError',
+  } as never);
   await harness.settled();
   await metrics.text();
   for (const { name, values } of await metrics.registry.getMetricsAsJSON()) {
@@ -134,7 +140,7 @@ describe('the table of series', () => {
   );
 
   it('has every series of the kit', () => {
-    const known = [...registered.keys()].filter((name) => name.startsWith('parley_'));
+    const known = [...registered.keys()].filter((name) => /^(?:parley|messaging|rpc)_/.test(name));
     const named = known.map((name) => name.replace(/_(?:bucket|sum|count)$/, ''));
     expect([...new Set(named)].sort()).toEqual(Object.keys(SERIES).sort());
   });

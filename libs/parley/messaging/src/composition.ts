@@ -50,7 +50,7 @@ export function compose(options: CompleteOptions) {
   const claims = claimsAt(options.claims, options.technologies, context);
   const payloads = new PayloadProcessor(subjectKeys, claims);
 
-  const publisher = new Publisher(routes, store, payloads, tracing);
+  const publisher = new Publisher(routes, store, payloads, tracing, observer);
   const transactions = new Transactions(store, publisher, passes);
   const relay = store && new OutboxRelay(store, publisher, { service, ...process });
 

@@ -31,15 +31,6 @@ export const HTTP = {
 
 export const ERROR_TYPE = 'error.type';
 
-export const METRICS = {
-  operationDuration: 'messaging.client.operation.duration',
-  sent: 'messaging.client.sent.messages',
-  consumed: 'messaging.client.consumed.messages',
-  processDuration: 'messaging.process.duration',
-  clientCall: 'rpc.client.call.duration',
-  serverCall: 'rpc.server.call.duration',
-} as const;
-
 /** Names that the conventions have for technologies; the others keep ours. */
 const SYSTEMS: Readonly<Record<string, string>> = { sqs: 'aws_sqs', postgres: 'postgresql' };
 

@@ -12,6 +12,7 @@ const handling = (over: Partial<Handling> = {}): Handling => ({
   age: 40,
   ...over,
 });
+const DONE_BY = 'messaging_operation_name="process",messaging_system="unknown",messaging_destination_name="inventory.reserve-stock",messaging_consumer_group_name="inventory"'; // prettier-ignore
 const of = `kind="command",contract="inventory.reserve-stock",subscription="inventory"`;
 
 describe('metrics', () => {
@@ -25,6 +26,85 @@ describe('metrics', () => {
     expect(text).toContain(`parley_messages_handled_total{${of},outcome="dead"} 1`);
     expect(text).toContain(`parley_dead_letters_total{${of}} 1`);
     expect(text).toContain(`parley_message_redeliveries_total{${of}} 3`);
+  });
+
+  it("shows handlings under the names of OpenTelemetry's conventions, too", async () => {
+    const metrics = new Metrics();
+    metrics.observer.handled!(handling());
+    metrics.observer.handled!(handling({ outcome: 'duplicate' }));
+    metrics.observer.handled!(handling({ outcome: 'dead', milliseconds: 60_000 }));
+    const text = await metrics.text();
+    expect(text).toContain(`messaging_process_duration_seconds_bucket{${DONE_BY},le="0.01"} 2`);
+    expect(text).toContain(`messaging_process_duration_seconds_count{${DONE_BY}} 3`);
+    expect(text).toContain(`messaging_client_consumed_messages_total{${DONE_BY}} 2`);
+    expect(text).toContain(
+      `messaging_client_consumed_messages_total{${DONE_BY},error_type="dead"} 1`,
+    );
+  });
+
+  it('shows calls under the names of the conventions, by side', async () => {
+    const metrics = new Metrics();
+    metrics.measure({
+      health: async () => ({ intakes: [], paused: [], overdue: [] }) as never,
+      backlog: async () => [],
+      routeInfo: () => ({ call: { technology: 'grpc', address: '' } }),
+    });
+    metrics.observer.called!({ contract: 'catalog.quote-price', outcome: 'ok', milliseconds: 3 });
+    const of = 'rpc_system_name="grpc",rpc_method="catalog.Catalog/QuotePrice"';
+    const text = await metrics.text();
+    expect(text).toContain(`rpc_client_call_duration_seconds_count{${of}} 1`);
+    expect(text).not.toContain('rpc_server_call_duration_seconds_count{');
+  });
+
+  it('counts messages that were handed to a technology, and how long it took', async () => {
+    const metrics = new Metrics();
+    const messages = ['orders.placed', 'orders.placed', 'orders.paid'].map((name) => ({ contract: { name } })); // prettier-ignore
+    metrics.observer.sent!({ technology: 'sqs', messages, milliseconds: 7 } as never);
+    metrics.observer.sent!({ technology: 'sqs', messages: [], milliseconds: 7, error: 'NotStoredError' }); // prettier-ignore
+    const of = 'messaging_operation_name="send",messaging_system="aws_sqs"';
+    const text = await metrics.text();
+    expect(text).toContain(`messaging_client_sent_messages_total{${of},messaging_destination_name="orders.placed"} 2`); // prettier-ignore
+    expect(text).toContain(`messaging_client_operation_duration_seconds_count{${of}} 1`);
+    expect(text).toContain(`messaging_client_operation_duration_seconds_count{${of},error_type="NotStoredError"} 1`); // prettier-ignore
+  });
+
+  describe('as OpenMetrics', () => {
+    const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+    const open = 'application/openmetrics-text; version=1.0.0';
+
+    it('has examples of the traces that are exported', async () => {
+      const metrics = new Metrics({ hasTraces: true });
+      metrics.observer.handled!(handling({ envelope: { traceparent } as never }));
+      metrics.observer.handled!(handling({ milliseconds: 2_000, envelope: { traceparent: traceparent.replace(/1$/, '0') } as never })); // prettier-ignore
+      const { body, type } = await metrics.answer(open);
+      expect(type).toContain('application/openmetrics-text');
+      expect(body.endsWith('# EOF\n')).toBe(true);
+      const example = new RegExp(
+        `parley_message_handling_seconds_bucket\\{${of},le="0.01"\\} 1 # \\{trace_id="${'a'.repeat(32)}"\\} 0.007 `,
+      );
+      expect(body).toMatch(example);
+      expect(body).toMatch(/parley_message_handling_seconds_bucket\{[^}]*le="2.5"\} 2\n/);
+      expect(body).toContain(
+        `messaging_process_duration_seconds_bucket{${DONE_BY},le="0.01"} 1 # {`,
+      );
+    });
+
+    it('has no examples while traces are not exported', async () => {
+      const metrics = new Metrics();
+      metrics.observer.handled!(handling({ envelope: { traceparent } as never }));
+      expect((await metrics.answer(open)).body).not.toContain('trace_id');
+    });
+
+    it('leaves the names of the other format as they are', async () => {
+      const metrics = new Metrics();
+      metrics.observer.handled!(handling());
+      const before = await metrics.text();
+      const { body } = await metrics.answer(open);
+      expect(body).toContain('# TYPE parley_messages_handled counter');
+      expect(body).toContain('parley_messages_handled_total{');
+      const lines = (text: string) => text.split('\n').filter((line) => line.startsWith('# TYPE'));
+      expect(lines(await metrics.text())).toEqual(lines(before));
+    });
   });
 
   it('counts every handling of a later attempt as a redelivery', async () => {

@@ -1,12 +1,32 @@
-import type { MessagingHealth, MessagingIntrospection } from '@parley/messaging';
-import type { Backlog, CallState, DeliveryObserver, Handling } from '@parley/messaging/transport';
-import { collectDefaultMetrics, Gauge, Registry, type Metric } from 'prom-client';
-import { Counters, type Count, type Distribution, Histograms } from './series';
+import {
+  currentConversation,
+  type MessagingHealth,
+  type MessagingIntrospection,
+} from '@parley/messaging';
+import {
+  type Backlog,
+  callPathOf,
+  type CallState,
+  type DeliveryObserver,
+  type Handling,
+  readTraceparent,
+  type Sending,
+} from '@parley/messaging/transport';
+import type { Kind } from '@parley/contract';
+import {
+  collectDefaultMetrics,
+  Gauge,
+  type OpenMetricsContentType,
+  Registry,
+  type Metric,
+} from 'prom-client';
+import { systemOf } from './conventions';
+import { Counters, type Count, type Distribution, Histograms, type Sample, View } from './series';
 import { type LabelOf, SERIES, type SeriesOf } from './series-table';
 
 /** Read only when metrics are scraped. */
 export type MeasuredMessaging = Pick<MessagingIntrospection, 'health' | 'backlog'> &
-  Partial<Pick<MessagingIntrospection, 'callState' | 'callInstances'>>;
+  Partial<Pick<MessagingIntrospection, 'callState' | 'callInstances' | 'routeInfo'>>;
 
 const MEASURING_TIMEOUT_MS = 2_000;
 
@@ -29,6 +49,12 @@ const countersOf = <N extends SeriesOf<'counter'>>(name: N) =>
   new Counters<LabelOf<N>>(name, SERIES[name].help);
 const histogramsOf = <N extends SeriesOf<'histogram'>>(name: N) =>
   new Histograms<LabelOf<N>>(name, SERIES[name].help, SERIES[name].buckets);
+type Shown = ConstructorParameters<typeof View>;
+const viewOf = (
+  name: SeriesOf<'counter' | 'histogram'>,
+  source: Shown[2],
+  labelsOf: Shown[3],
+): View => new View(name, SERIES[name].help, source, labelsOf);
 
 /** Everything a process tells about itself in figures, in Prometheus' text format. */
 export class Metrics {
@@ -44,6 +70,14 @@ export class Metrics {
   private readonly relayed = countersOf('parley_messages_relayed_total');
   private readonly missed = countersOf('parley_broadcasts_missed_total');
 
+  // Labels by name alone: `error_type` is there only after a failure.
+  private readonly sent: Counters<string> = countersOf('messaging_client_sent_messages_total');
+  private readonly sending: Histograms<string> = histogramsOf(
+    'messaging_client_operation_duration_seconds',
+  );
+  private readonly sentCounts = new Map<string, Count>();
+  private readonly sendingDurations = new Map<string, Distribution>();
+
   private readonly handlings = new Map<string, Map<string, HandlingSeries>>();
   private readonly sides = {
     caller: new Map<string, CallSeries>(),
@@ -53,7 +87,11 @@ export class Metrics {
   private readonly missing = new Map<string, Count>();
   private readonly relay = this.relayed.of({});
 
-  constructor() {
+  /** True: traces are exported, and some are examples of these figures. */
+  private readonly hasTraces: boolean;
+
+  constructor({ hasTraces = false }: { readonly hasTraces?: boolean } = {}) {
+    this.hasTraces = hasTraces;
     const series = [
       this.handled,
       this.handling,
@@ -65,6 +103,9 @@ export class Metrics {
       this.calledAgain,
       this.relayed,
       this.missed,
+      this.sent,
+      this.sending,
+      ...this.views(),
     ];
     for (const one of series) this.registry.registerMetric(one as unknown as Metric);
     collectDefaultMetrics({ register: this.registry });
@@ -75,8 +116,24 @@ export class Metrics {
   }
 
   async text(): Promise<string> {
+    return (await this.answer()).body;
+  }
+
+  /** Prometheus' text or, where `accept` asks for it, that of OpenMetrics, which has exemplars. */
+  async answer(accept = ''): Promise<{ readonly body: string; readonly type: string }> {
     await this.refresh();
-    return this.registry.metrics();
+    if (!accept.includes('application/openmetrics-text'))
+      return { body: await this.registry.metrics(), type: this.registry.contentType };
+    const open = new Registry<OpenMetricsContentType>();
+    open.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+    // prom-client changes the names of counters for good: it gets copies.
+    for (const metric of this.registry.getMetricsAsArray() as unknown as readonly Snapshot[]) {
+      const snapshot = await metric.get();
+      const name =
+        snapshot.type === 'counter' ? snapshot.name.replace(/_total$/, '') : snapshot.name;
+      open.registerMetric({ ...snapshot, name, get: async () => ({ ...snapshot, name }) } as never);
+    }
+    return { body: await open.metrics(), type: open.contentType };
   }
 
   /** Hand this to messaging. */
@@ -88,6 +145,7 @@ export class Metrics {
         this.calledAgain.of({ contract, why }),
       ).value += 1),
     answered: (call) => this.countCall('owner', call),
+    sent: (sending) => this.countSending(sending),
     relayed: (messages) => void (this.relay.value += messages),
     missed: (contract, messages) => {
       let count = this.missing.get(contract);
@@ -106,6 +164,7 @@ export class Metrics {
     const backlog = this.gauge('parley_backlog_messages');
     const calls = this.callGauges();
     const instances = this.gauge('parley_call_instances');
+    this.routes = () => messaging.routeInfo?.() ?? {};
     this.refresh = async () => {
       calls(messaging.callState?.());
       const [health, backlogs] = await Promise.all([
@@ -149,6 +208,57 @@ export class Metrics {
     };
   }
 
+  /** The figures of handlings and calls under the names of OpenTelemetry's conventions. */
+  private views(): readonly View[] {
+    const handled = (labels: Sample['labels']) => ({
+      messaging_operation_name: 'process',
+      messaging_system: systemOf(this.routes()[labels['kind'] as Kind]?.technology),
+      messaging_destination_name: labels['contract']!,
+      messaging_consumer_group_name: labels['subscription']!,
+    });
+    const failed = ({ outcome: error }: Sample['labels']) =>
+      FAILED.has(String(error)) && { error_type: error! };
+    const calls = (side: string) => (labels: Sample['labels']) =>
+      labels['side'] === side
+        ? {
+            rpc_system_name: this.routes().call?.technology ?? 'unknown',
+            rpc_method: methodOf(String(labels['contract'])),
+          }
+        : undefined;
+    return [
+      viewOf('messaging_process_duration_seconds', this.handling, handled),
+      viewOf('messaging_client_consumed_messages_total', this.handled, (labels) => ({
+        ...handled(labels),
+        ...failed(labels),
+      })),
+      viewOf('rpc_client_call_duration_seconds', this.calling, calls('caller')),
+      viewOf('rpc_server_call_duration_seconds', this.calling, calls('owner')),
+    ];
+  }
+
+  private countSending({ technology, messages, milliseconds, error }: Sending): void {
+    const id = error === undefined ? technology : `${technology} ${error}`;
+    const labels = () => ({
+      messaging_operation_name: 'send',
+      messaging_system: systemOf(technology),
+      ...(error !== undefined && { error_type: error }),
+    });
+    for (const { contract } of messages)
+      outcome(this.sentCounts, `${id} ${contract.name}`, () =>
+        this.sent.of({ ...labels(), messaging_destination_name: contract.name }),
+      ).value += 1;
+    let duration = this.sendingDurations.get(id);
+    if (!duration) this.sendingDurations.set(id, (duration = this.sending.of(labels())));
+    duration.observe(milliseconds / 1000);
+  }
+
+  /** The trace that is an example, if it is exported. */
+  private exampleOf(traceparent: string | undefined): string | undefined {
+    const hop = this.hasTraces ? readTraceparent(traceparent) : undefined;
+    return hop && hop.traceFlags & SAMPLED ? hop.traceId : undefined;
+  }
+
+  private routes: () => Partial<Record<Kind, { readonly technology: string }>> = () => ({});
   private refresh: () => Promise<void> = () => Promise.resolve();
 
   private gauge<N extends SeriesOf<'gauge'>>(name: N): Gauge<LabelOf<N>> {
@@ -166,8 +276,9 @@ export class Metrics {
     outcome(series.outcomes, handling.outcome, () =>
       this.handled.of({ ...labelsOf(handling), outcome: handling.outcome }),
     ).value += 1;
-    series.duration.observe(handling.milliseconds / 1000);
-    series.lag.observe(Math.max(0, handling.age) / 1000); // clocks differ between machines
+    const example = this.exampleOf(handling.envelope?.traceparent);
+    series.duration.observe(handling.milliseconds / 1000, example);
+    series.lag.observe(Math.max(0, handling.age) / 1000, example); // clocks differ between machines
     series.redeliveries.value += Math.max(0, handling.tries - (handling.attempt > 1 ? 0 : 1));
     if (handling.outcome === 'dead') series.deadLetters.value += 1;
   }
@@ -178,7 +289,13 @@ export class Metrics {
       contract,
       outcome: result,
       milliseconds,
-    }: { contract: string; outcome: string; milliseconds: number },
+      envelope,
+    }: {
+      contract: string;
+      outcome: string;
+      milliseconds: number;
+      envelope?: { readonly traceparent: string };
+    },
   ): void {
     let series = this.sides[side].get(contract);
     if (!series)
@@ -189,7 +306,8 @@ export class Metrics {
     outcome(series.outcomes, result, () =>
       this.calls.of({ side, contract, outcome: result }),
     ).value += 1;
-    series.duration.observe(milliseconds / 1000);
+    const hop = envelope ?? (this.hasTraces ? currentConversation() : undefined);
+    series.duration.observe(milliseconds / 1000, this.exampleOf(hop?.traceparent));
   }
 
   private seriesOf(handling: Handling): HandlingSeries {
@@ -210,6 +328,17 @@ export class Metrics {
       deadLetters: this.died.of(labels),
     };
   }
+}
+
+const methodOf = (contract: string): string =>
+  contract === 'unknown' ? '_OTHER' : callPathOf({ name: contract }).slice(1);
+const FAILED: ReadonlySet<string> = new Set<Handling['outcome']>(['retry', 'dead']);
+/** The flag of W3C Trace Context. */
+const SAMPLED = 1;
+
+/** A metric as prom-client reads it. */
+interface Snapshot {
+  get(): Promise<{ readonly name: string; readonly type: string }>;
 }
 
 const labelsOf = ({ kind, contract, subscription }: Handling) => ({ kind, contract, subscription });

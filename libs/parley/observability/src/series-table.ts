@@ -11,8 +11,19 @@ const HANDLING_SECONDS = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 ];
 const LAG_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600];
+/** Those that OpenTelemetry's conventions recommend. */
+const OPERATION_SECONDS = [
+  0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
+];
 
 const HANDLED = ['kind', 'contract', 'subscription'] as const;
+const OPERATION = ['messaging_operation_name', 'messaging_system'] as const;
+const PROCESSED = [
+  ...OPERATION,
+  'messaging_destination_name',
+  'messaging_consumer_group_name',
+] as const;
+const CALLED = ['rpc_system_name', 'rpc_method'] as const;
 
 /**
  * Every series of the kit. Metrics are made from this table, and so are the documentation, the
@@ -121,6 +132,40 @@ export const SERIES = {
     type: 'counter',
     labels: ['contract'],
     help: 'Broadcasts of other instances that have not arrived here 10 s after a later one did, told by the gaps in their numbers; counted when the next broadcast arrives',
+  },
+  messaging_client_sent_messages_total: {
+    type: 'counter',
+    labels: [...OPERATION, 'messaging_destination_name', 'error_type'],
+    help: 'Messages that were handed to a technology',
+  },
+  messaging_client_operation_duration_seconds: {
+    type: 'histogram',
+    labels: [...OPERATION, 'error_type'],
+    help: 'Time in which a technology took messages, one or several at once',
+    buckets: OPERATION_SECONDS,
+  },
+  messaging_client_consumed_messages_total: {
+    type: 'counter',
+    labels: [...PROCESSED, 'error_type'],
+    help: 'Messages that were delivered',
+  },
+  messaging_process_duration_seconds: {
+    type: 'histogram',
+    labels: PROCESSED,
+    help: 'Time a delivery took, its immediate retries included',
+    buckets: HANDLING_SECONDS,
+  },
+  rpc_client_call_duration_seconds: {
+    type: 'histogram',
+    labels: CALLED,
+    help: 'Time a call took, at its caller',
+    buckets: HANDLING_SECONDS,
+  },
+  rpc_server_call_duration_seconds: {
+    type: 'histogram',
+    labels: CALLED,
+    help: 'Time a call took, at its owner',
+    buckets: HANDLING_SECONDS,
   },
 } as const satisfies Readonly<Record<string, SeriesInfo>>;
 

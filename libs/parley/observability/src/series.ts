@@ -8,9 +8,16 @@ export interface Sample {
   readonly metricName?: string;
   readonly labels: Readonly<Record<string, string | number>>;
   readonly value: number;
+  /** A trace that is an example of it; OpenMetrics only. */
+  readonly exemplar?: {
+    readonly labelSet: { readonly trace_id: string };
+    readonly value: number;
+    /** Seconds since the epoch. */
+    readonly timestamp: number;
+  };
 }
 
-interface Exposed {
+export interface Exposed {
   readonly name: string;
   readonly help: string;
   readonly type: 'counter' | 'histogram';
@@ -60,24 +67,31 @@ export class Distribution {
   readonly counts: Float64Array;
   sum = 0;
   total = 0;
+  /** The last trace of each bucket; none while traces are not exported. */
+  readonly exemplars: Sample['exemplar'][] = [];
 
   constructor(private readonly bounds: readonly number[]) {
     this.counts = new Float64Array(bounds.length);
   }
 
-  observe(value: number): void {
+  /** @param traceId of a trace that is exported */
+  observe(value: number, traceId?: string): void {
     this.sum += value;
     this.total += 1;
-    for (let i = 0; i < this.bounds.length; i++) {
-      if (value <= this.bounds[i]!) {
-        this.counts[i]! += 1;
-        return;
-      }
-    }
+    let i = 0;
+    while (i < this.bounds.length && value > this.bounds[i]!) i++;
+    if (i < this.bounds.length) this.counts[i]! += 1;
+    if (traceId !== undefined)
+      this.exemplars[i] = {
+        labelSet: { trace_id: traceId },
+        value,
+        timestamp: Date.now() / 1000,
+      };
   }
 
   clear(): void {
     this.counts.fill(0);
+    this.exemplars.length = 0;
     this.sum = this.total = 0;
   }
 }
@@ -117,18 +131,70 @@ export class Histograms<L extends string> {
     for (const { distribution } of this.children) distribution.clear();
   }
 
-  private samples(labels: Labels<L>, { counts, sum, total }: Distribution): Sample[] {
+  private samples(labels: Labels<L>, { counts, exemplars, sum, total }: Distribution): Sample[] {
     let below = 0;
     const buckets = this.bounds.map((le, i) => ({
       metricName: `${this.name}_bucket`,
       labels: { ...labels, le },
       value: (below += counts[i]!),
+      exemplar: exemplars[i],
     }));
     return [
       ...buckets,
-      { metricName: `${this.name}_bucket`, labels: { ...labels, le: '+Inf' }, value: total },
+      {
+        metricName: `${this.name}_bucket`,
+        labels: { ...labels, le: '+Inf' },
+        value: total,
+        exemplar: exemplars[this.bounds.length],
+      },
       { metricName: `${this.name}_sum`, labels, value: sum },
       { metricName: `${this.name}_count`, labels, value: total },
     ];
   }
+}
+
+/**
+ * The same figures under another name, with other labels: read from their series when metrics are
+ * scraped, so that they cost nothing on the path of a message.
+ */
+export class View {
+  constructor(
+    readonly name: string,
+    readonly help: string,
+    private readonly source: { readonly name: string; get(): Promise<Exposed> },
+    /** Undefined: the sample is left out. */
+    private readonly labelsOf: (labels: Sample['labels']) => Sample['labels'] | undefined,
+  ) {}
+
+  async get(): Promise<Exposed> {
+    const { type, aggregator, values } = await this.source.get();
+    const renamed = values.flatMap(({ metricName, labels, ...rest }) => {
+      const others = this.labelsOf(labels);
+      if (!others) return [];
+      const { le } = labels;
+      return [
+        {
+          ...rest,
+          metricName: metricName?.replace(this.source.name, this.name),
+          labels: le === undefined ? others : { ...others, le },
+        },
+      ];
+    });
+    return { name: this.name, help: this.help, type, aggregator, values: summed(renamed, type) };
+  }
+
+  reset(): void {
+    // Its source is reset.
+  }
+}
+
+/** Samples whose labels became the same are one. */
+function summed(samples: readonly Sample[], type: Exposed['type']): readonly Sample[] {
+  if (type !== 'counter') return samples;
+  const sums = new Map<string, Sample>();
+  for (const sample of samples) {
+    const id = JSON.stringify(sample.labels);
+    sums.set(id, { ...sample, value: sample.value + (sums.get(id)?.value ?? 0) });
+  }
+  return [...sums.values()];
 }

@@ -98,7 +98,7 @@ export class Operations {
     if (area === 'operations')
       return this.api.answer(fromMessage(request, { parts, query: path.query }));
     if (method !== 'GET' && method !== 'HEAD') return failed(405, `${method} is not answered here`);
-    if (area === 'metrics' && parts.length === 0) return this.metrics();
+    if (area === 'metrics' && parts.length === 0) return this.metrics(request.headers.accept);
     if (area === 'health' && parts.join('/') === 'live') return this.live();
     if (area === 'health' && parts.join('/') === 'ready') return this.ready();
     return failed(404, 'there is /health/live, /health/ready and /metrics');
@@ -183,9 +183,9 @@ export class Operations {
     return asked;
   }
 
-  private async metrics(): Promise<OperationsAnswer> {
-    const { metrics } = this.service;
-    return { status: 200, body: await metrics.text(), type: metrics.contentType };
+  private async metrics(accept?: string): Promise<OperationsAnswer> {
+    const { body, type } = await this.service.metrics.answer(accept);
+    return { status: 200, body, type };
   }
 
   private get asked(): Messaging {

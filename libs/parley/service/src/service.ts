@@ -28,7 +28,7 @@ export class Service {
   /** Description of the personal data that the service keeps by itself. */
   readonly ownCopies?: string;
   readonly lifecycle = new Lifecycle();
-  readonly metrics = new Metrics();
+  readonly metrics: Metrics;
   readonly conversations: Conversations;
   readonly audit: AuditTrail;
 
@@ -42,6 +42,7 @@ export class Service {
     this.conversations = new Conversations(name);
     this.database = database;
     this.telemetry = telemetry;
+    this.metrics = new Metrics({ hasTraces: telemetry !== undefined });
     this.inspectable = inspectable;
     this.ownCopies = ownCopies;
   }

@@ -144,7 +144,7 @@ export class Pipeline {
             )
           : this.handleAtMostOnce({ delivery, opened }),
     );
-    return { ...result, envelope };
+    return result.envelope ? result : { ...result, envelope };
   }
 
   /** A message that is handled alone: its span has all immediate tries, and what became of it. */
@@ -171,7 +171,7 @@ export class Pipeline {
     try {
       const result = await span.run(() => inConversation(conversation, () => handle(traced)));
       span.end({ outcome: result.as, tries: result.tries, error: result.failure?.error });
-      return result;
+      return { ...result, envelope: traced.envelope };
     } catch (error) {
       span.end({ outcome: 'return', error: describeError(error).error });
       throw error;

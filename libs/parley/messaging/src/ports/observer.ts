@@ -1,5 +1,5 @@
 import type { Kind } from '@parley/contract';
-import type { Envelope } from '../message/message';
+import type { Envelope, OutgoingMessage } from '../message/message';
 
 /**
  * Receives the events of deliveries and calls, for metrics and logs. Called on the path of every
@@ -23,10 +23,20 @@ export interface DeliveryObserver {
     readonly milliseconds: number;
     readonly envelope?: Envelope;
   }): void;
+  /** Messages were handed to a technology, one or several at once; not those that a transaction stores. */
+  sent?(sending: Sending): void;
   /** Messages that the relay published from the outbox. */
   relayed?(messages: number): void;
   /** Broadcasts of another instance that had not arrived 10 s after a later one. */
   missed?(contract: string, messages: number): void;
+}
+
+export interface Sending {
+  readonly technology: string;
+  readonly messages: readonly OutgoingMessage[];
+  readonly milliseconds: number;
+  /** Class of the error, when it failed. */
+  readonly error?: string;
 }
 
 export interface Handling {

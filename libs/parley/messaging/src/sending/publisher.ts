@@ -11,6 +11,7 @@ import {
 } from '../ports/publish-errors';
 import type { Routes } from './routes';
 import type { Store } from '../ports/store';
+import type { DeliveryObserver } from '../ports/observer';
 import type { Tracing } from '../ports/tracing';
 import type { Tx } from '../ports/tx';
 import type { Transport } from '../ports/transport';
@@ -38,6 +39,7 @@ export class Publisher {
     private readonly store: Store | undefined,
     private readonly bodies: PayloadProcessor,
     private readonly tracing?: Tracing,
+    private readonly observer?: DeliveryObserver,
   ) {}
 
   async connect(): Promise<void> {
@@ -155,10 +157,24 @@ export class Publisher {
     return !delays || (envelope.partitionkey !== undefined && this.store !== undefined);
   }
 
-  private publish(transport: Transport, messages: readonly OutgoingMessage[]): Promise<void> {
-    return this.tracing
-      ? this.traced(this.tracing, transport, messages)
-      : transport.publish(messages);
+  private async publish(transport: Transport, messages: readonly OutgoingMessage[]): Promise<void> {
+    const started = performance.now();
+    const observe = (error?: string) =>
+      this.observer?.sent?.({
+        technology: transport.technology,
+        messages,
+        milliseconds: performance.now() - started,
+        error,
+      });
+    try {
+      await (this.tracing
+        ? this.traced(this.tracing, transport, messages)
+        : transport.publish(messages));
+    } catch (error) {
+      observe(describeError(error).error);
+      throw error;
+    }
+    observe();
   }
 
   private async traced(

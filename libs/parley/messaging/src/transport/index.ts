@@ -126,7 +126,7 @@ export {
   IDEMPOTENCY_RETENTION_DAYS,
   type IdempotencyStore,
 } from '../ports/idempotency-store';
-export type { DeliveryObserver, Handling } from '../ports/observer';
+export type { DeliveryObserver, Handling, Sending } from '../ports/observer';
 export {
   type EffectOfOutage,
   effectAfter,
