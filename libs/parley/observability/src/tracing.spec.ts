@@ -132,6 +132,7 @@ describe('a message', () => {
     expect(retried!.parentSpanContext).toBeUndefined();
     expect(linked(retried!)).toEqual([idOf(create)]);
     expect(traceOf(retried)).not.toBe(traceOf(create));
+    expect(lines.at(-1)).toMatchObject({ traceId: traceOf(retried) });
     expect(retried!.attributes).toMatchObject({ 'parley.attempt': 2, 'parley.outcome': 'done' });
   });
 
