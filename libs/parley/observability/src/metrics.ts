@@ -12,7 +12,6 @@ import {
   readTraceparent,
   type Sending,
 } from '@parley/messaging/transport';
-import type { Kind } from '@parley/contract';
 import {
   collectDefaultMetrics,
   Gauge,
@@ -31,6 +30,8 @@ export type MeasuredMessaging = Pick<MessagingIntrospection, 'health' | 'backlog
 const MEASURING_TIMEOUT_MS = 2_000;
 
 const OPENNESS = { closed: 0, 'half-open': 0.5, open: 1 } as const;
+
+type Kind = Handling['kind'] | 'call';
 
 interface HandlingSeries {
   readonly outcomes: Map<Handling['outcome'], Count>;
