@@ -17,10 +17,14 @@ export class GuestbookOnTrial {
     readonly url: string,
   ) {}
 
-  /** @param argv arguments of Node: the sources of the guestbook, or its compiled file. */
-  static async start(
+  /** `argv`: arguments of Node: the sources of the guestbook, or its compiled file. */
+  static async start({
     argv = ['-r', '@swc-node/register', join(__dirname, 'guestbook.fixture.ts')],
-  ): Promise<GuestbookOnTrial> {
+    variables = {},
+  }: {
+    readonly argv?: readonly string[];
+    readonly variables?: Readonly<Record<string, string>>;
+  } = {}): Promise<GuestbookOnTrial> {
     const name = `guestbook_${randomUUID().slice(0, 8)}`;
     await onServer(`create database ${name}`, `create role ${name} login password 'secret'`);
     const own = Object.assign(new URL(SUPERUSER), { pathname: `/${name}` });
@@ -34,6 +38,7 @@ export class GuestbookOnTrial {
       CALLS_PORT: port,
       CALLS_URL: `grpc://127.0.0.1:${port}`,
       SWC_NODE_PROJECT: 'tsconfig.base.json',
+      ...variables,
     });
     const url = /http:\S+/.exec(await service.says('guestbook is ready at'))![0];
     return new GuestbookOnTrial(name, admin, service, url);

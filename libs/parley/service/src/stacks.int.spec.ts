@@ -25,7 +25,7 @@ it.each([
   ['its sources, as nx serve does', ['--enable-source-maps', '-r', '@swc-node/register', SOURCE]],
   ['its build', [join(BUILT, SOURCE.replace(/\.ts$/, '.js'))]],
 ])('a dead letter names the line of the source, when a service runs %s', async (_, argv) => {
-  const guestbook = await GuestbookOnTrial.start(argv);
+  const guestbook = await GuestbookOnTrial.start({ argv });
   try {
     await guestbook.post('Ada/trip');
     const dead = () => fetch(`${guestbook.url}/operations/dead-letters`).then((one) => one.json());
