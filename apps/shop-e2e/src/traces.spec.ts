@@ -1,4 +1,4 @@
-import type { ReceivedSpan } from '@parley/testing';
+import type { ReceivedSpan } from '@parley/conformance';
 import { SERVICES } from './stage';
 import { TracedShop } from './traced-shop.fixture';
 

@@ -46,6 +46,7 @@ export { eventually, eventuallyPasses, Gate, Recorder } from './harness/recorder
 export { linkedTechnology, MemoryDatabases, FaultyLink } from './harness/memory-place';
 export { guarantees, guaranteesOf, type GuaranteeId } from './guarantees';
 export { TcpProxy } from './harness/tcp-proxy';
+export { type ReceivedSpan, TraceReceiver } from './harness/trace-receiver';
 export { type Answer, comingUpSuite } from './suites/coming-up';
 export { silentNetworkSuite } from './suites/silent-network';
 export { storesSuite } from './store-suite/stores';

@@ -1,5 +1,5 @@
 import { context, diag, trace } from '@opentelemetry/api';
-import { type ReceivedSpan, TraceReceiver } from '@parley/testing';
+import { type ReceivedSpan, TraceReceiver } from '@parley/conformance';
 import { readEnvironment } from './environment';
 import { type Telemetry, telemetryOf } from './telemetry';
 

@@ -1,4 +1,4 @@
-import { type ReceivedSpan, TraceReceiver } from '@parley/testing';
+import { type ReceivedSpan, TraceReceiver } from '@parley/conformance';
 import { GuestbookOnTrial } from './guestbook-process.fixture';
 
 jest.setTimeout(60_000);

@@ -13,5 +13,4 @@ export {
   TestServiceError,
   type TestServiceOptions,
 } from './test-service';
-export { type ReceivedSpan, TraceReceiver } from './trace-receiver';
 export { VirtualClock } from './virtual-clock';

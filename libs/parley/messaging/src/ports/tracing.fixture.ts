@@ -6,7 +6,7 @@ import {
   SimpleSpanProcessor,
   TracerProvider,
 } from '@opentelemetry/sdk-trace';
-import { OpenTelemetryTracing } from './tracing';
+import { OpenTelemetryTracing } from '@parley/observability';
 
 /** Spans of this process, without a network. */
 export class Spans {

@@ -2,17 +2,11 @@ import { context, trace } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import { Controller } from '@nestjs/common';
 import { call, command, event } from '@parley/contract';
-import {
-  CallError,
-  currentConversation,
-  Handles,
-  Messenger,
-  UnrecoverableError,
-} from '@parley/messaging';
-import { keyHash, readTraceparent } from '@parley/messaging/transport';
+import { CallError, currentConversation, Handles, Messenger, UnrecoverableError } from '../index';
+import { keyHash, readTraceparent } from '../transport';
 import { Harness } from '@parley/testing';
 import { z } from 'zod';
-import { Logger } from './logger';
+import { Logger } from '@parley/observability';
 import { Spans } from './tracing.fixture';
 
 const Bread = z.object({ customer: z.string() });
