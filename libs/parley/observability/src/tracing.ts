@@ -64,10 +64,10 @@ export interface RequestSpan {
  * message, or a key.
  */
 export class OpenTelemetryTracing implements Tracing {
-  /** @param now milliseconds since the epoch, by the clock of the service */
+  /** @param timeOfDay milliseconds since the epoch, by the clock of the service */
   constructor(
     private readonly tracer: Tracer,
-    private readonly now: () => number = Date.now,
+    private readonly timeOfDay: () => number = () => Date.now(),
   ) {}
 
   create(contract: SendableContract, technology: string): CreateSpan {
@@ -212,7 +212,7 @@ export class OpenTelemetryTracing implements Tracing {
 
   private ageOf({ time }: MessageFields): number {
     const sentAt = Date.parse(time ?? '');
-    return Number.isNaN(sentAt) ? 0 : Math.max(0, this.now() - sentAt);
+    return Number.isNaN(sentAt) ? 0 : Math.max(0, this.timeOfDay() - sentAt);
   }
 }
 
