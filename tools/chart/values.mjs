@@ -5,10 +5,10 @@ import { facts, KINDS } from './facts.mjs';
 /** @import { Facts } from './facts.mjs' */
 
 /**
- * Milliseconds of a stop after work under way has ended: AFTERWARDS of the kit. The spec of the
+ * Seconds of a stop after work under way has ended: AFTERWARDS of the kit. The spec of the
  * chart compares them.
  */
-const CLOSE_SECONDS = 8;
+const CLOSE_SECONDS = 9;
 
 /** Seen after 100 orders: 104 to 130 MiB, 53 MiB outside. The edge holds streams, too. */
 const MEMORY = { inside: ['192Mi', '384Mi'], edge: ['256Mi', '512Mi'], outside: ['96Mi', '192Mi'] };
@@ -73,7 +73,7 @@ env:
 drain:
   preStopSeconds: 5 # a pod is asked for nothing new: until every node and load balancer knows that it ends
   timeoutSeconds: 10 # DRAIN_TIMEOUT: how long work under way may take
-  closeSeconds: ${CLOSE_SECONDS} # what the kit takes after it at most: the outbox, the technologies, the database
+  closeSeconds: ${CLOSE_SECONDS} # what the kit takes after it at most: the outbox, the technologies, the database, traces
 
 podSecurity:
   userId: 10001
