@@ -2,7 +2,15 @@ import { context, trace } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import { Controller } from '@nestjs/common';
 import { call, command, event } from '@parley/contract';
-import { CallError, currentConversation, Handles, Messenger, UnrecoverableError } from '../index';
+import {
+  type CallContext,
+  CallError,
+  CallNotAllowedError,
+  currentConversation,
+  Handles,
+  Messenger,
+  UnrecoverableError,
+} from '../index';
 import { keyHash, readTraceparent } from '../transport';
 import { Harness } from '@parley/testing';
 import { z } from 'zod';
@@ -26,6 +34,7 @@ const logger = new Logger({
   level: 'info',
   destination: { write: (line) => void lines.push(JSON.parse(line)) },
 });
+const asked: CallContext[] = [];
 let failures = 0;
 let never = false;
 
@@ -47,10 +56,28 @@ class Bakery {
   }
 
   @Handles(Ask)
-  async price({ bread }: { bread: string }): Promise<{ price: number }> {
+  async price({ bread }: { bread: string }, context: CallContext): Promise<{ price: number }> {
+    asked.push(context);
     if (bread === 'stone') throw new CallError(Ask, 'no-such-bread', {});
     if (bread === 'fire') throw new Error('burnt');
     return { price: currentConversation() ? 3 : 0 };
+  }
+}
+
+/** Callers show a token, and are the mill by it. */
+class MillCalls extends Harness {
+  constructor(private readonly allowed: readonly string[]) {
+    super({ tracing: (_service, now) => spans.tracing(now) });
+  }
+
+  protected override messagingOptions(...args: Parameters<Harness['messagingOptions']>) {
+    const tokens = {
+      verifies: true,
+      tokenFor: () => 'a.mill.token',
+      callerOf: () => ({ service: 'mill' }),
+      close: () => undefined,
+    };
+    return { ...super.messagingOptions(...args), callers: { allowed: this.allowed, tokens } };
   }
 }
 
@@ -58,8 +85,11 @@ let spans: Spans;
 let harness: Harness;
 let letters: Awaited<ReturnType<Harness['start']>>['store']['lanes']['deadLetters'];
 
-async function start(traced = true): Promise<void> {
-  harness = new Harness(traced ? { tracing: (_service, now) => spans.tracing(now) } : {});
+async function start(
+  traced = true,
+  place = new Harness(traced ? { tracing: (_service, now) => spans.tracing(now) } : {}),
+): Promise<void> {
+  harness = place;
   const { store } = await harness.start('bakery', { controllers: [Bakery] });
   letters = store.lanes.deadLetters;
 }
@@ -67,6 +97,7 @@ async function start(traced = true): Promise<void> {
 beforeEach(() => {
   spans = new Spans();
   lines.length = 0;
+  asked.length = 0;
   failures = 0;
   never = false;
 });
@@ -213,6 +244,27 @@ describe('a call', () => {
     await expect(harness.call(Ask, { bread: 'fire' })).rejects.toThrow(CallError);
     const [server, client] = spans.named('bakery.Bakery/AskPrice');
     expect([server!.status.code, client!.status.code]).toEqual([2, 2]);
+  });
+
+  it('continues its trace in the handler where its caller is proven', async () => {
+    await start(true, new MillCalls(['mill']));
+    await harness.call(Ask, { bread: 'rye' });
+    const [server, client] = spans.named('bakery.Bakery/AskPrice');
+    expect(server!.parentSpanContext?.spanId).toBe(idOf(client));
+    expect(asked[0]!.caller).toEqual({ service: 'mill', proof: 'token' });
+    const { source, traceparent } = asked[0]!.envelope;
+    expect([source, readTraceparent(traceparent)?.spanId]).toEqual(['/mill', idOf(server)]);
+  });
+
+  it('fails at the caller alone when it may not be made', async () => {
+    await start(true, new MillCalls(['oven']));
+    await expect(harness.call(Ask, { bread: 'rye' })).rejects.toThrow(CallNotAllowedError);
+    const [client, ...others] = spans.named('bakery.Bakery/AskPrice');
+    expect([client!.kind, others]).toEqual([2, []]);
+    expect(client!.attributes).toMatchObject({
+      'error.type': 'not-allowed',
+      'rpc.response.status_code': 'PERMISSION_DENIED',
+    });
   });
 });
 
