@@ -1,12 +1,16 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { context, diag, trace } from '@opentelemetry/api';
-import { type ReceivedSpan, TraceReceiver } from '@parley/conformance';
+import { eventually, type ReceivedSpan, TraceReceiver } from '@parley/conformance';
 import { readEnvironment } from './environment';
 import { type Telemetry, telemetryOf } from './telemetry';
 
+const logged: string[] = [];
 let receiver: TraceReceiver;
 let telemetry: Telemetry | undefined;
 
 beforeEach(async () => {
+  logged.length = 0;
   receiver = await TraceReceiver.open();
 });
 afterEach(async () => {
@@ -24,7 +28,8 @@ async function start(variables: Record<string, string> = {}): Promise<Telemetry>
     BUILD: '1.2.3',
     ...variables,
   });
-  return (telemetry = (await telemetryOf('orders', environment, { write: () => undefined }))!);
+  const write = (level: string, message: string) => void logged.push(`${level}: ${message}`);
+  return (telemetry = (await telemetryOf('orders', environment, { write }))!);
 }
 
 /** Spans as they arrive at the collector, by name. */
@@ -123,4 +128,18 @@ it('takes a share of the traces, the same one in every process', async () => {
   const { length } = await exported();
   expect(length).toBeGreaterThan(100);
   expect(length).toBeLessThan(300);
+});
+
+/** Spans that the SDK exports without waiting for more: OTEL_BSP_MAX_EXPORT_BATCH_SIZE. */
+const MOST_AT_ONCE = 512;
+
+it('says in a sentence why traces cannot be exported', async () => {
+  const refusing = createServer((_, response) => void response.writeHead(400).end());
+  await new Promise<void>((resolve) => refusing.listen(0, '127.0.0.1', resolve));
+  const { port } = refusing.address() as AddressInfo;
+  const { tracing } = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` });
+  for (let i = 0; i < MOST_AT_ONCE; i++) tracing.request('GET', {}).end(200);
+  await eventually(() => logged.length > 0, 'a warning');
+  await new Promise((resolve) => refusing.close(resolve));
+  expect(logged).toEqual(['warn: traces cannot be exported: Bad Request']);
 });

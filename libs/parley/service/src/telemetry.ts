@@ -78,9 +78,19 @@ function logProblems({ write }: Pick<Logger, 'write'>): void {
   const throttle = new LogThrottle();
   const log = (message: string) =>
     throttle.log('traces', (more) =>
-      write('warn', `traces cannot be exported: ${message}${moreTimes(more)}`),
+      write('warn', `traces cannot be exported: ${sentenceOf(message)}${moreTimes(more)}`),
     );
   const nothing = () => undefined;
   const logger = { error: log, warn: log, info: nothing, debug: nothing, verbose: nothing };
   diag.setLogger(logger, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
+}
+
+/** The SDK tells an error as JSON with its stack. */
+function sentenceOf(told: string): string {
+  try {
+    const { message = told } = JSON.parse(told) as { readonly message?: string };
+    return message;
+  } catch {
+    return told;
+  }
 }
