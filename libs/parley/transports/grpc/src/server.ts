@@ -11,6 +11,8 @@ import { isStream, milliseconds, type Question } from '@parley/contract';
 import {
   type CallFault,
   CallsUnderWay,
+  type CallUnderWay,
+  type IncomingCall,
   hostAndPort,
   portTakenError,
   TRANSPORT_ID,
@@ -154,6 +156,31 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
     );
   }
 
+  /** Begins a call or a stream; returns the fault of a request that cannot be read. */
+  private begin(
+    contract: Question,
+    method: Method,
+    call: ServerUnaryCall<Buffer, Buffer> | Writable,
+  ): Begun | CallFault {
+    const written = call.metadata.getMap();
+    const twice = writtenTwice(written);
+    if (twice !== undefined) return twiceFault(twice);
+    const form = formOf(method, call.request);
+    const body = bodyOf(contract, form, call.request);
+    if ('code' in body) return body;
+    const underWay = this.underWay.begin(contract, budgetOf(call));
+    call.on('cancelled', () => underWay.callerGone());
+    const incoming: IncomingCall = {
+      contract: contract.name,
+      headers: fromWireHeaders(written),
+      body,
+      deadline: underWay.deadline,
+      signal: underWay.signal,
+      caller: this.peers?.of(call).caller,
+    };
+    return { form, underWay, incoming };
+  }
+
   private async respond(
     contract: Question,
     method: Method,
@@ -161,22 +188,10 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
     respond: Respond,
   ): Promise<void> {
     const origin = { owner: contract.owner, errors: method.errors };
-    const written = call.metadata.getMap();
-    const twice = writtenTwice(written);
-    if (twice !== undefined) return respond(errorOf(twiceFault(twice), origin));
-    const form = formOf(method, call.request);
-    const body = bodyOf(contract, form, call.request);
-    if ('code' in body) return respond(errorOf(body, origin));
-    const underWay = this.underWay.begin(contract, budgetOf(call));
-    call.on('cancelled', () => underWay.callerGone());
-    const answer = await this.answer({
-      contract: contract.name,
-      headers: fromWireHeaders(written),
-      body,
-      deadline: underWay.deadline,
-      signal: underWay.signal,
-      caller: this.peers?.of(call).caller,
-    });
+    const begun = this.begin(contract, method, call);
+    if ('code' in begun) return respond(errorOf(begun, origin));
+    const { form, underWay, incoming } = begun;
+    const answer = await this.answer(incoming);
     underWay.end();
     const reply = answer.ok ? replyOf(contract, form, answer.body) : answer.fault;
     if ('code' in reply) respond(errorOf(reply, origin));
@@ -186,14 +201,9 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
   private async stream(contract: Question, method: Method, call: Writable): Promise<void> {
     const origin = { owner: contract.owner, errors: method.errors };
     const fail = (fault: CallFault) => void call.emit('error', errorOf(fault, origin));
-    const written = call.metadata.getMap();
-    const twice = writtenTwice(written);
-    if (twice !== undefined) return fail(twiceFault(twice));
-    const form = formOf(method, call.request);
-    const body = bodyOf(contract, form, call.request);
-    if ('code' in body) return fail(body);
-    const underWay = this.underWay.begin(contract, budgetOf(call));
-    call.on('cancelled', () => underWay.callerGone());
+    const begun = this.begin(contract, method, call);
+    if ('code' in begun) return fail(begun);
+    const { form, underWay, incoming } = begun;
     let refused: CallFault | undefined;
     const write = async (item: Buffer) => {
       const message = replyOf(contract, form, item);
@@ -203,21 +213,20 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
       }
       if (!call.write(message)) await once(call, 'drain');
     };
-    const answer = await this.answer({
-      contract: contract.name,
-      headers: fromWireHeaders(written),
-      body,
-      deadline: underWay.deadline,
-      signal: underWay.signal,
-      caller: this.peers?.of(call).caller,
-      write,
-    });
+    const answer = await this.answer({ ...incoming, write });
     underWay.end();
     if (answer.ok) call.end();
     else if (call.metadata.get(FAULT_BEHIND_ITEMS).length > 0)
       call.end(trailersOf(refused ?? answer.fault, origin));
     else fail(refused ?? answer.fault);
   }
+}
+
+/** A request that is being answered. */
+interface Begun {
+  readonly form: WireForm;
+  readonly underWay: CallUnderWay;
+  readonly incoming: IncomingCall;
 }
 
 /** `catalog.Catalog` */

@@ -9,6 +9,8 @@ import {
   type CallFault,
   type CallServer,
   CallsUnderWay,
+  type CallUnderWay,
+  type IncomingCall,
   callPathOf,
   ConsumerServer,
   type ConsumerHealth,
@@ -160,32 +162,37 @@ export class HttpCallServer extends ConsumerServer<'call'> implements CallServer
     });
   }
 
-  private async respond({ contract, budget, request, response, body }: Asked): Promise<void> {
-    const call = this.underWay.begin(contract, budget);
+  private begin({ contract, budget, request, response, body }: Asked): Begun {
+    const underWay = this.underWay.begin(contract, budget);
     response.on('close', () => {
-      if (!response.writableFinished) call.callerGone();
+      if (!response.writableFinished) underWay.callerGone();
     });
-    const answer = await this.answer({
+    const incoming: IncomingCall = {
       contract: contract.name,
       headers: fromWireHeaders(request.headers),
       body,
-      deadline: call.deadline,
-      signal: call.signal,
+      deadline: underWay.deadline,
+      signal: underWay.signal,
       caller: this.callers.get(request.socket),
-    });
-    call.end();
+    };
+    return { underWay, incoming };
+  }
+
+  private async respond(asked: Asked): Promise<void> {
+    const { response } = asked;
+    const { underWay, incoming } = this.begin(asked);
+    const answer = await this.answer(incoming);
+    underWay.end();
     if (!answer.ok) return this.refuse(response, { fault: answer.fault });
     if (answer.body.length > MAX_MESSAGE_BYTES) return this.refuse(response, TOO_LARGE);
     this.write(response, 200, answer.body);
   }
 
   /** As Connect does: with the status 200, and the fault, if any, in the last frame. */
-  private async stream({ contract, budget, request, response, body }: Asked): Promise<void> {
-    const call = this.underWay.begin(contract, budget);
-    response.on('close', () => {
-      if (!response.writableFinished) call.callerGone();
-    });
-    const begin = () => {
+  private async stream(asked: Asked): Promise<void> {
+    const { response } = asked;
+    const { underWay, incoming } = this.begin(asked);
+    const writeHead = () => {
       if (response.headersSent) return;
       if (this.state === 'stopped') response.shouldKeepAlive = false;
       response.writeHead(200, { 'content-type': STREAM_TYPE });
@@ -196,20 +203,12 @@ export class HttpCallServer extends ConsumerServer<'call'> implements CallServer
         refused = TOO_LARGE.fault;
         throw new Error(refused.message);
       }
-      begin();
+      writeHead();
       if (!response.write(frameOf(item))) await once(response, 'drain');
     };
-    const answer = await this.answer({
-      contract: contract.name,
-      headers: fromWireHeaders(request.headers),
-      body,
-      deadline: call.deadline,
-      signal: call.signal,
-      caller: this.callers.get(request.socket),
-      write,
-    });
-    call.end();
-    begin();
+    const answer = await this.answer({ ...incoming, write });
+    underWay.end();
+    writeHead();
     response.end(frameOf(answer.ok ? NO_ERROR : endWith(refused ?? answer.fault), END));
   }
 
@@ -241,6 +240,12 @@ interface Asked {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly body: Buffer;
+}
+
+/** A request that is being answered. */
+interface Begun {
+  readonly underWay: CallUnderWay;
+  readonly incoming: IncomingCall;
 }
 
 /** The calls that are answered here, as a document. */

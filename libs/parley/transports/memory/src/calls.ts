@@ -14,6 +14,7 @@ import {
   type HandlerExtras,
   type HandlerRegistry,
   type ConsumerHealth,
+  type IncomingCall,
   type Items,
   type OutgoingCall,
   type StreamResult,
@@ -108,33 +109,23 @@ class MemoryCallServer extends Server implements CallServer, AnsweringInstance {
   }
 
   /** @see AnsweringInstance */
-  async ask(
-    { contract, headers, body, deadline }: OutgoingCall,
-    cancelled: AbortSignal,
-  ): Promise<CallResult> {
+  async ask(request: OutgoingCall, cancelled: AbortSignal): Promise<CallResult> {
     cancelled.throwIfAborted();
     const signal = AbortSignal.any([cancelled, this.closed.signal]);
-    const answered = this.outside(() =>
-      this.answer({
-        contract: contract.name,
-        headers: { ...headers },
-        body: Buffer.from(body),
-        deadline,
-        signal,
-      }),
-    );
+    const answered = this.outside(() => this.answer(received(request, signal)));
     try {
       const answer = await Promise.race([answered, aborted(signal)]);
       cancelled.throwIfAborted(); // a handler may reply as soon as it is aborted
       return answer;
     } catch (reason) {
-      throw cancelled.aborted ? reason : new ReplyLostError(contract, 'the instance stopped');
+      throw cancelled.aborted
+        ? reason
+        : new ReplyLostError(request.contract, 'the instance stopped');
     }
   }
 
   /** @see AnsweringInstance */
   open(request: OutgoingCall): Items {
-    const { contract, headers, body, deadline } = request;
     const left = new AbortController();
     const room = new Room();
     const items = new ItemReader(request, {
@@ -145,18 +136,9 @@ class MemoryCallServer extends Server implements CallServer, AnsweringInstance {
       if (!items.push(Buffer.from(item))) await room.made();
     };
     const signal = AbortSignal.any([left.signal, this.closed.signal]);
-    const lost = () => items.fail(new ReplyLostError(contract, 'the instance stopped'));
+    const lost = () => items.fail(new ReplyLostError(request.contract, 'the instance stopped'));
     this.closed.signal.addEventListener('abort', lost, { once: true });
-    void this.outside(() =>
-      this.answer({
-        contract: contract.name,
-        headers: { ...headers },
-        body: Buffer.from(body),
-        deadline,
-        signal,
-        write,
-      }),
-    ).then((answer) => {
+    void this.outside(() => this.answer({ ...received(request, signal), write })).then((answer) => {
       this.closed.signal.removeEventListener('abort', lost);
       items.end(answer.ok ? undefined : answer.fault);
     });
@@ -187,7 +169,19 @@ class MemoryCallServer extends Server implements CallServer, AnsweringInstance {
   }
 }
 
-/** Where the writer waits until its reader has room for more. */
+/** A copy of the request: what its handler changes stays with the handler. */
+const received = (
+  { contract, headers, body, deadline }: OutgoingCall,
+  signal: AbortSignal,
+): IncomingCall => ({
+  contract: contract.name,
+  headers: { ...headers },
+  body: Buffer.from(body),
+  deadline,
+  signal,
+});
+
+/** Waiting place of a writer until its reader has room for more. */
 class Room {
   private waiting?: () => void;
 
