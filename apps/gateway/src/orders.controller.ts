@@ -134,15 +134,16 @@ export class OrdersController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    void reply
-      .header('content-type', LINES_OF_JSON)
-      .header('content-disposition', 'attachment; filename="orders.ndjson"');
-    if (request.method === 'HEAD') return void reply.send();
+    const file = () =>
+      reply
+        .header('content-type', LINES_OF_JSON)
+        .header('content-disposition', 'attachment; filename="orders.ndjson"');
+    if (request.method === 'HEAD') return void file().send();
     this.streams.enter(clientOf(caller, request.ip), reply.raw);
     const orders = this.orders.export(caller);
-    // What fails before the first line is a problem like any other.
+    // A failure before the first line is answered as a problem, not as a file.
     const first = await orders.next();
-    void reply.send(Readable.from(linesOf(first, orders)));
+    void file().send(Readable.from(linesOf(first, orders)));
   }
 
   @Get(':id')
