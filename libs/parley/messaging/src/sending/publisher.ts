@@ -158,6 +158,7 @@ export class Publisher {
   }
 
   private async publish(transport: Transport, messages: readonly OutgoingMessage[]): Promise<void> {
+    if (!this.tracing && !this.observer?.sent) return transport.publish(messages);
     const started = performance.now();
     const observe = (error?: string) =>
       this.observer?.sent?.({
