@@ -36,8 +36,12 @@ export const LONG_SPECS = {
     'lines of the sources in dead letters, of a build and under nx serve',
   'libs/parley/transports/grpc/src/busy-process.spec.ts':
     'gRPC in a process that is too busy to answer the keepalive',
+  'libs/parley/transports/grpc/src/grpcs.spec.ts':
+    'calls by TLS over gRPC, lost networks among them',
   'libs/parley/transports/grpc/src/hostile.spec.ts': 'hostile calls over gRPC',
   'libs/parley/transports/http/src/hostile.spec.ts': 'hostile calls over HTTP',
+  'libs/parley/transports/http/src/https.spec.ts':
+    'calls by TLS over HTTP, lost networks among them',
   'libs/parley/transports/memory/src/memory.conformance.spec.ts': 'the promises on memory',
   'libs/parley/transports/postgres/src/connection/silence.int.spec.ts':
     'PostgreSQL on a network that loses connections without a sign',
