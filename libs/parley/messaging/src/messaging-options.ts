@@ -53,7 +53,7 @@ export interface MessagingOptions {
    * that are answered at the same time. False: none of them, for measurements. Default true.
    */
   readonly callResilience?: boolean;
-  /** Who may call this service, and how it proves its own name. Default: everybody may. */
+  /** The services that may call this one, and the proof of its own name. Default: all may. */
   readonly callers?: CallersOptions;
   readonly clock?: Clock;
   readonly random?: () => number;

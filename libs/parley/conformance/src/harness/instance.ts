@@ -26,7 +26,7 @@ export interface InstanceOptions {
   readonly handlerGrace?: MessagingOptions['handlerGrace'];
   /** Instead of those of the place. */
   readonly urls?: MessagingOptions['urls'];
-  /** Who may call it, and how it proves its name. */
+  /** The services that may call it, and the proof of its name. */
   readonly callers?: MessagingOptions['callers'];
   /** Where bodies wait that are too large to travel. */
   readonly claims?: MessagingOptions['claims'];

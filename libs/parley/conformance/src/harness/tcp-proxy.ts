@@ -117,8 +117,8 @@ export class TcpProxy implements ProxyControl {
   }
 
   /**
-   * What becomes of the next connections, in order: an answer replaces the broker, as one that is
-   * not ready yet; undefined lets the connection through, as all later ones.
+   * Answers the next connections, in order, in place of the broker: as one that is not ready yet.
+   * Undefined lets a connection through, as all later ones are.
    */
   answerNext(...answers: readonly (((near: Socket) => void) | undefined)[]): void {
     this.answers.push(...answers);

@@ -181,7 +181,7 @@ export class Messenger {
     if (!this.transactions.join(message)) await this.publisher.send(message);
   }
 
-  /** The message is created here; whoever sends it makes a span of its own. */
+  /** Creation of a message as a span; its sending is another span. */
   private async traced(
     tracing: Tracing,
     contract: Contract,

@@ -2,11 +2,11 @@ import type { Question } from '@parley/contract';
 import type { Caller, CallResult, IncomingCall } from '../../ports/call-transport';
 import type { TransportContext } from '../../ports/transport';
 
-/** Who may call this service, and how a call proves who makes it without a certificate. */
+/** The callers that a service admits, and the tokens that prove callers without a certificate. */
 export interface CallersOptions {
   /** The services that may make calls to this one. Undefined: everybody may. */
   readonly allowed?: readonly string[];
-  /** By the name of a contract: who may call it, instead of `allowed`. */
+  /** The services that may call one contract, by its name; instead of `allowed`. */
   readonly allowedFor?: Readonly<Record<string, readonly string[]>>;
   readonly tokens?: CallerTokens;
 }
@@ -41,7 +41,7 @@ export class Callers {
     private readonly log: TransportContext['log'],
   ) {}
 
-  /** Who may call a contract; undefined: everybody. */
+  /** The services that may call a contract; undefined: all. */
   allowedFor(contract: string): readonly string[] | undefined {
     const { allowed, allowedFor = {} } = this.options;
     return Object.hasOwn(allowedFor, contract) ? allowedFor[contract] : allowed;

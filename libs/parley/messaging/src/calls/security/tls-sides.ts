@@ -33,7 +33,7 @@ export class ClientTls {
   }
 }
 
-/** What the caller at the other end of a connection has proved. */
+/** The caller at the other end of a connection, as far as TLS proved it. */
 export interface Peer {
   /** Undefined: it has not proved to be a service. */
   readonly caller?: Caller;

@@ -11,7 +11,7 @@ export type Contents = Readonly<Partial<Record<string, Buffer>>>;
 export interface WatchedFilesOptions<T> {
   /** Paths by the names of their options. */
   readonly paths: Readonly<Partial<Record<string, string>>>;
-  /** What the files are for, in the plural: `the files for TLS`. */
+  /** Name of the files in sentences, in the plural: `the files for TLS`. */
   readonly what: string;
   /** Throws one sentence about contents that cannot be used. */
   readonly make: (contents: Contents) => T;
@@ -24,8 +24,8 @@ export class UnusableFileError extends Error {
 }
 
 /**
- * What is made of some files. They are looked at again every 2 s, by their path, as a link may lead
- * elsewhere. Files that cannot be used leave the last good ones in force.
+ * A value made of the contents of files. The files are read again every 2 s, by their path, as a link
+ * may lead elsewhere. Files that cannot be used leave the last good ones in force.
  */
 export class WatchedFiles<T> {
   /** Counts the changes. */
