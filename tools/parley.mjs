@@ -21,14 +21,7 @@ async function compiled() {
   const files = sources
     .map((name) => path.join(SOURCES, name))
     .filter((file) => file.endsWith('.ts') && !/\.(spec|fixture)\.ts$/.test(file));
-  if (files.every((file) => isCurrent(file))) return;
-  if (!fs.existsSync('node_modules/.package-lock.json')) {
-    console.error(
-      'The packages are not installed yet: type "npm start" in another terminal first.',
-    );
-    process.exit(1);
-  }
-  await build();
+  if (!files.every((file) => isCurrent(file))) await build();
 }
 
 const words = process.argv.slice(2);
