@@ -8,7 +8,7 @@ export const HELP = `npm run chaos -- [options]   runs the whole shop under load
 
   --seed N          repeats the schedule and the orders of an earlier run (default 1)
   --minutes M       how long there is load and harm (default 5); healing and judging come on top
-  --all             the whole proof: seeds 1, 7 and 42 for 10 minutes (or --minutes) each, then the
+  --all             the whole proof: seeds 1, 7, 42 and --seed for 10 minutes (or --minutes) each, then the
                     faults of one message or connection, then every plant; one table at the end
   --faults F01,F03  only these (default: ${TOGETHER[0]} to ${TOGETHER.at(-1)}; ${Object.keys(APART).join(', ')} concern one message or connection,
                     and run without the others)
