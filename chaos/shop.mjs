@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isAlive, isSame, tryKill } from '../tools/dev/process-tree.mjs';
+import { isAlive, isSame, processesIn, tryKill } from '../tools/dev/process-tree.mjs';
 import { hasExited, isReady, ready, runIn } from '../tools/shop/launched-shop.mjs';
 import { applyEdit } from './edits.mjs';
 import { SCALE } from './schedule.mjs';
@@ -207,7 +207,9 @@ export class Shop {
     tryKill(launcher, 'SIGKILL'); // first: it would start the others again
     const run = this.launched();
     const instances = Object.values(run.instances).filter(isSame);
-    const victims = [launcher, ...instances.map(({ pid }) => pid), run.postgresPid].filter(
+    const recorded = [launcher, ...instances.map(({ pid }) => pid), run.postgresPid];
+    // A process that the launcher started last is not in its record yet.
+    const victims = [...new Set([...recorded, ...processesIn(this.dir)])].filter(
       (pid) => pid !== undefined,
     );
     for (const pid of victims) tryKill(pid, 'SIGKILL');

@@ -98,6 +98,27 @@ function descriptorsOf(pid) {
 export function holderOf(port) {
   const inode = listeningInode(port);
   if (!inode) return undefined;
-  const pids = fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  return pids.map(Number).find((pid) => descriptorsOf(pid).includes(`socket:[${inode}]`));
+  return pids().find((pid) => descriptorsOf(pid).includes(`socket:[${inode}]`));
+}
+
+const pids = () =>
+  fs
+    .readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+
+/**
+ * Processes that work in exactly this folder; none where there is no /proc.
+ * @param {string} folder
+ */
+export const processesIn = (folder) =>
+  fs.existsSync('/proc') ? pids().filter((pid) => folderOf(pid) === folder) : [];
+
+/** @param {number} pid */
+function folderOf(pid) {
+  try {
+    return fs.readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return undefined; // ended meanwhile, or not ours to look at
+  }
 }
