@@ -33,7 +33,7 @@ export function deterministicMessageId(source: string, contract: string, key: st
   ].join('-');
 }
 
-/** True when the inbox must refuse a message: its id is known with another fingerprint. */
+/** @throws IdConflictError when the id is known with another fingerprint */
 export function refuseConflict(
   id: string,
   known: string | undefined,

@@ -143,7 +143,7 @@ export class PayloadProcessor {
       : edited;
   }
 
-  /** A body edited by a person, encrypted to be stored. */
+  /** The message with its personal and secret fields encrypted. */
   async sealed(message: OutgoingMessage): Promise<OutgoingMessage> {
     const { contract, envelope, body } = message;
     if (!isEncrypted(contract)) return message;

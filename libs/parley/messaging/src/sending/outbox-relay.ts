@@ -21,8 +21,8 @@ const SOON_MS = 250;
 const POLL_MS = 1_000;
 const MAX_BACKOFF_MS = 5_000;
 /**
- * An instance that meets such a message lets the others lead for so long, which is longer than they
- * take to notice.
+ * Milliseconds in which an instance lets the others relay, after it met a message that its build does
+ * not know. Longer than they take to notice.
  */
 const YIELD_MS = 2_000;
 const YIELD_AGAIN_AFTER_MS = 60_000;
