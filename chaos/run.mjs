@@ -137,8 +137,9 @@ async function perform(options) {
 }
 
 /**
- * A run with a plant is good if the judge names one of its invariants and every fault had its
- * effect.
+ * A run with a plant is good if the judge names one of its invariants. Whether its faults bit is not
+ * asked: a plant may take away what shows it, as a shop that records nothing as handled counts no
+ * message as delivered again.
  * @param {readonly Finding[]} findings
  * @param {string} [planted]
  */
@@ -146,7 +147,7 @@ function verdictOf(findings, planted) {
   const broken = findings.filter(({ ok }) => !ok).map(({ id }) => id);
   if (!planted) return { good: broken.length === 0, broken };
   const found = broken.filter((id) => PLANTS[planted]?.finds.includes(id));
-  const good = found.length > 0 && !broken.includes('bit');
+  const good = found.length > 0;
   say(
     good
       ? `The planted bug was found by ${found.join(' and ')}.`
