@@ -2,8 +2,8 @@ import { isStream, wireForm, type Call, type Question, type Stream } from '@parl
 import { DeadlineExceededError, startTimer } from '@parley/resilience';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { CallError } from './call-error';
-import type { Caller, CallResult, CallFault, IncomingCall } from '../ports/call-transport';
-import { decode, encode, InvalidMessageError, prepare, validate } from '../message/codec';
+import type { CallResult, CallFault, IncomingCall } from '../ports/call-transport';
+import { encode, InvalidMessageError, prepare } from '../message/codec';
 import { inConversation, type CallContext } from '../message/handler-context';
 import { readEnvelope } from '../message/envelope';
 import { describeError } from '../message/failure';
@@ -25,6 +25,7 @@ import {
 import { OVERLOADED, type AdmittedCall, type CallAdmission } from './resilience/call-admission';
 import type { Callers, Checked } from './security/callers';
 import { IdempotentCalls, type HandleOnce } from './idempotent-calls';
+import { conversationOf, openCall, type OpenedCall } from './opened-call';
 import { keyedRequest } from '../ports/idempotency-store';
 import { produce } from './streams/produce';
 import { ServerStoppedError } from '../transport/calls-under-way';
@@ -137,78 +138,83 @@ export class CallHandler {
         ok: false,
         fault: { code: 'no-handler', message: `nothing here answers ${call.contract}` },
       };
-    const contract = handler.contract as Call | Stream;
-    const read = readEnvelope({ ...call.headers, type: call.contract });
-    const { caller, envelope } = callerOf(call, trace ? { ...read, ...trace } : read);
-    const request = validate(contract.name, contract.payload, decode(contract.name, call.body));
-    const late = new AbortController();
-    const signal = AbortSignal.any([call.signal, cancelled, late.signal]);
-    const hop = {
-      correlationId: envelope.correlationid,
-      traceparent: envelope.traceparent,
-      tracestate: envelope.tracestate,
-      messageId: envelope.id,
-      contract: contract.name,
-      deadline: call.deadline,
-      signal,
-      priority: envelope.priority,
-    };
-    const encoded = (reply: unknown) => bodyOf(contract, reply);
-    const handle = async (transaction: CallContext['transaction']): Promise<CallResult> => {
-      const { deadline } = call;
-      const context: CallContext = { envelope, caller, deadline, signal, transaction };
-      const facts = {
-        kind: contract.kind,
-        contract: contract.name,
-        id: envelope.id,
-        what: handler.name,
-        timeout: Math.ceil(call.deadline.budget()),
-      };
-      const bounded = <T>(work: () => Promise<T>) =>
-        beforeDeadline(
-          contract,
-          context,
-          late,
-          this.runs.bounded(facts, (ending) =>
-            inConversation(hop, () => this.during(ending, work)),
-          ),
-        );
-      if (!isStream(contract))
-        return { ok: true, body: encoded(await bounded(() => run(handler, request, context))) };
-      await bounded(() =>
-        produce(handler, request, context, {
-          silence: contract.silence,
-          late,
-          write: (item) => write(call, encoded(item)),
-        }),
-      );
-      return { ok: true, body: NOTHING };
-    };
-    if (isStream(contract))
-      return handle((work) => this.commit(work)).catch((error: unknown) => {
-        if (isStopping(error, call, cancelled)) return STOPPING;
-        throw error;
-      });
-    if (envelope.idempotencykey === undefined) return handle((work) => this.commit(work));
-    if (!this.repeated)
-      return {
-        ok: false,
-        fault: {
-          code: 'no-memory',
-          message: `${contract.owner} has no store to remember answers in; ask without an idempotency key`,
-        },
-      };
+    const opened = openCall(call, handler, cancelled, trace);
+    const { contract } = opened;
+    if (isStream(contract)) return this.stream(opened, contract, cancelled);
+    if (opened.envelope.idempotencykey === undefined)
+      return this.reply(opened, contract, this.commit);
+    return this.replyOnce(opened, contract);
+  }
+
+  private async reply(
+    opened: OpenedCall,
+    contract: Call,
+    transaction: CallContext['transaction'],
+  ): Promise<CallResult> {
+    const reply = await this.bounded(opened, transaction, (context) =>
+      run(opened.handler, opened.request, context),
+    );
+    return { ok: true, body: bodyOf(contract, reply) };
+  }
+
+  /** A call with an idempotency key: the stored reply, where there is one. */
+  private replyOnce(opened: OpenedCall, contract: Call): Promise<CallResult> {
+    const { call, envelope, request } = opened;
+    if (!this.repeated) return Promise.resolve(withoutStore(contract));
     const attempt: HandleOnce = (transaction) =>
-      handle(transaction).catch((error: unknown) => ({
+      this.reply(opened, contract, transaction).catch((error: unknown) => ({
         ok: false,
         fault: this.fault(call, error),
       }));
     return this.repeated.answer(
       keyedRequest(envelope, encode(wireForm(contract.payload, request))),
       call,
-      encoded,
+      (reply) => bodyOf(contract, reply),
       attempt,
     );
+  }
+
+  private async stream(
+    opened: OpenedCall,
+    contract: Stream,
+    cancelled: AbortSignal,
+  ): Promise<CallResult> {
+    const { call, handler, request, late } = opened;
+    try {
+      await this.bounded(opened, this.commit, (context) =>
+        produce(handler, request, context, {
+          silence: contract.silence,
+          late,
+          write: (item) => write(call, bodyOf(contract, item)),
+        }),
+      );
+      return { ok: true, body: NOTHING };
+    } catch (error) {
+      if (isStopping(error, call, cancelled)) return STOPPING;
+      throw error;
+    }
+  }
+
+  /** Runs the handler until the deadline, in the conversation of its call. */
+  private bounded<T>(
+    opened: OpenedCall,
+    transaction: CallContext['transaction'],
+    work: (context: CallContext) => Promise<T>,
+  ): Promise<T> {
+    const { call, contract, handler, envelope, caller, late, signal } = opened;
+    const { deadline } = call;
+    const context: CallContext = { envelope, caller, deadline, signal, transaction };
+    const facts = {
+      kind: contract.kind,
+      contract: contract.name,
+      id: envelope.id,
+      what: handler.name,
+      timeout: Math.ceil(deadline.budget()),
+    };
+    const running = this.runs.bounded(facts, (ending) =>
+      inConversation(conversationOf(opened), () => this.during(ending, () => work(context))),
+    );
+    return beforeDeadline(contract, context, late, running);
   }
 
   /** Transactions of a late handler may still commit until the grace is over. */
@@ -268,16 +274,6 @@ export class CallHandler {
   }
 }
 
-/** A proven name takes the place of the one that the envelope says. */
-function callerOf(
-  { caller }: IncomingCall,
-  envelope: Envelope,
-): { readonly caller: Caller; readonly envelope: Envelope } {
-  if (!caller) return { caller: { service: envelope.source.replace(/^\//, '') }, envelope };
-  const source = `/${caller.service}`;
-  return { caller, envelope: envelope.source === source ? envelope : { ...envelope, source } };
-}
-
 /** Faults of the owner, rather than of the request. */
 const FAILURES: ReadonlySet<string> = new Set([
   'unhandled',
@@ -329,6 +325,14 @@ class InvalidReplyError extends Error {
 }
 
 const NOTHING = Buffer.alloc(0);
+
+const withoutStore = ({ owner }: Call): CallResult => ({
+  ok: false,
+  fault: {
+    code: 'no-memory',
+    message: `${owner} has no store to remember answers in; ask without an idempotency key`,
+  },
+});
 
 /** A stream that is cut short because this instance stops: another one has all of its items. */
 const STOPPING: CallResult = {
