@@ -1,9 +1,8 @@
 import { milliseconds, type Contract } from '@parley/contract';
 import type { InFlight } from '../in-flight';
-import { describeError, type LeaseLostError } from '../message/failure';
-import { currentConversation, inConversation } from '../message/handler-context';
+import type { LeaseLostError } from '../message/failure';
+import { inConversation } from '../message/handler-context';
 import type { Envelope } from '../message/message';
-import { traceIdOf } from '../message/trace';
 import type { PayloadProcessor } from '../payload/payload-processor';
 import type { Delivery, Outcome } from '../ports/delivery';
 import type { DeliveryObserver } from '../ports/observer';
@@ -14,6 +13,7 @@ import type { TransportContext } from '../ports/transport';
 import type { Transactions } from '../sending/transactions';
 import type { Permit } from './circuit-breaker';
 import type { CircuitBreakers } from './circuit-breakers';
+import { DeliverySpans } from './delivery-spans';
 import { FailedMessageStore } from './failed-message-store';
 import {
   deadLetter,
@@ -26,7 +26,7 @@ import { HandlerExecution } from './handler-execution';
 import type { HandlerRun, HandlerRuns, RunFacts } from './handler-runs';
 import { LaneGuard } from './lane-guard';
 import { MicroBatcher } from './micro-batcher';
-import { ageOf, handlingOf } from './observe';
+import { handlingOf } from './observe';
 import {
   type BatchItem,
   MessageOpener,
@@ -59,7 +59,7 @@ const DEFAULT_TIMEOUT_MS = 30_000;
  * 5. settle (settlement.ts): the acknowledgement is the transaction's last statement;
  * 6. decide, when that failed (failure-decision.ts), and keep the failed message
  *    (failed-message-store.ts);
- * 7. observe (observe.ts).
+ * 7. observe (observe.ts); with tracing, steps 3 to 6 are a span (delivery-spans.ts).
  */
 export class Pipeline {
   private readonly opener: MessageOpener;
@@ -69,6 +69,7 @@ export class Pipeline {
   private readonly failed: FailedMessageStore;
   private readonly gaps: GapDetector;
   private readonly solitude: Solitude;
+  private readonly spans: DeliverySpans;
   private readonly batches: MicroBatcher<BatchItem>;
 
   constructor(
@@ -83,9 +84,10 @@ export class Pipeline {
       readonly tracing?: Tracing;
       readonly random: () => number;
     },
-    private readonly technologyOf: (contract: Contract) => string | undefined = () => undefined,
+    technologyOf: (contract: Contract) => string | undefined = () => undefined,
   ) {
     this.opener = new MessageOpener(payloads, process.clock);
+    this.spans = new DeliverySpans(process, technologyOf);
     this.gaps = new GapDetector(process.clock);
     this.lanes = new LaneGuard(store);
     this.settlement = new Settlement(store, runs, process.passes);
@@ -121,9 +123,7 @@ export class Pipeline {
     } catch (error) {
       const unreadable = () =>
         this.failed.deadLetter(delivery, deadLetter(error, 0, isKeyed(delivery)));
-      return this.process.tracing
-        ? this.tracedUnreadable(this.process.tracing, delivery, unreadable)
-        : unreadable();
+      return this.spans.unreadable(delivery, unreadable);
     }
     const { envelope, handler } = opened;
     if (delivery.subscription.kind === 'broadcast') this.noteGaps(envelope);
@@ -138,71 +138,18 @@ export class Pipeline {
     const result = await inConversation(hop, () =>
       isDurable(delivery)
         ? this.handleDurably(delivery, opened)
-        : this.process.tracing
-          ? this.traced(this.process.tracing, delivery, opened, (traced) =>
-              this.handleAtMostOnce({ delivery, opened: traced }),
-            )
-          : this.handleAtMostOnce({ delivery, opened }),
+        : this.spans.alone(delivery, opened, (traced) =>
+            this.handleAtMostOnce({ delivery, opened: traced }),
+          ),
     );
     return result.envelope ? result : { ...result, envelope };
-  }
-
-  /** A message that is handled alone: its span has all immediate tries, and what became of it. */
-  private async traced(
-    tracing: Tracing,
-    delivery: TrackedDelivery,
-    opened: OpenedMessage,
-    handle: (opened: OpenedMessage) => Promise<Result>,
-  ): Promise<Result> {
-    const { contract } = opened.handler;
-    const { subscription, headers, attempt, failure, kept } = delivery;
-    const span = tracing.process({
-      technology: this.technologyOf(contract),
-      kind: subscription.kind,
-      contract: contract.name,
-      subscription: subscription.name,
-      attempt,
-      age: ageOf(delivery, this.process.clock),
-      kept: kept === true || failure !== undefined,
-      headers,
-    });
-    const traced = { ...opened, envelope: { ...opened.envelope, ...span.context } };
-    const conversation = { ...currentConversation()!, ...span.context };
-    try {
-      const result = await span.run(() => inConversation(conversation, () => handle(traced)));
-      span.end({ outcome: result.as, tries: result.tries, error: result.failure?.error });
-      return { ...result, envelope: traced.envelope };
-    } catch (error) {
-      span.end({ outcome: 'return', error: describeError(error).error });
-      throw error;
-    }
-  }
-
-  private async tracedUnreadable(
-    tracing: Tracing,
-    delivery: TrackedDelivery,
-    keep: () => Promise<Result>,
-  ): Promise<Result> {
-    const { subscription, headers, attempt, kept } = delivery;
-    const { kind, name, handlers } = subscription;
-    const span = tracing.process({
-      kind,
-      contract: handlers.has(headers.type ?? '') ? headers.type! : 'unknown',
-      subscription: name,
-      attempt,
-      age: ageOf(delivery, this.process.clock),
-      kept: kept === true,
-      headers,
-    });
-    const result = await span.run(keep);
-    span.end({ outcome: result.as, tries: result.tries, error: result.failure?.error });
-    return result;
   }
 
   /** A gap is a hint, not a proof: a rolled back transaction leaves one, too. */
   private noteGaps(envelope: Envelope): void {
     for (const { count, type, producerinstance } of this.gaps.arrived(envelope)) {
-      this.process.log('debug', `${count} broadcasts of ${type} by ${producerinstance} never arrived here`); // prettier-ignore
+      const lost = `${count} broadcasts of ${type} by ${producerinstance} never arrived here`;
+      this.process.log('debug', lost);
       this.process.observer?.missed?.(type, count);
     }
   }
@@ -281,37 +228,12 @@ export class Pipeline {
 
   /** Handles a batch. False: it was rolled back, and the outcome of each message is open. */
   private handleBatch(items: readonly BatchItem[]): Promise<boolean> {
-    const { tracing } = this.process;
-    return tracing ? this.tracedBatch(tracing, items) : this.handleTogether(items);
-  }
-
-  /**
-   * What a message of a batch leads to is a part of its own trace: its envelope keeps the context
-   * in which it was created.
-   */
-  private async tracedBatch(tracing: Tracing, items: readonly BatchItem[]): Promise<boolean> {
-    const [first] = items as readonly [BatchItem];
-    const { contract } = first.opened.handler;
-    const { kind, name } = first.delivery.subscription;
-    const span = tracing.processTogether({
-      technology: this.technologyOf(contract),
-      kind,
-      contract: contract.name,
-      subscription: name,
-      messages: items.map(({ delivery: { headers } }) => ({ contract: contract.name, headers })),
-    });
-    const traced = items.map((item) => ({ ...item, opened: asCreated(item) }));
-    let error: string | undefined;
-    const handled = await span.run(() =>
-      this.handleTogether(traced, (thrown) => (error = describeError(thrown).error)),
-    );
-    span.end({ outcome: handled ? 'done' : 'alone', error });
-    return handled;
+    return this.spans.together(items, (traced, failed) => this.handleTogether(traced, failed));
   }
 
   private async handleTogether(
     items: readonly BatchItem[],
-    failed?: (error: unknown) => void,
+    failed: (error: unknown) => void,
   ): Promise<boolean> {
     const [first] = items as readonly [BatchItem];
     const { subscription } = first.delivery;
@@ -332,7 +254,7 @@ export class Pipeline {
       return true;
     } catch (error) {
       permit.undecided();
-      failed?.(error);
+      failed(error);
       this.process.log(
         'debug',
         `${items.length} messages of ${first.opened.envelope.type} failed together in ${subscription.name}; now each alone`,
@@ -343,10 +265,7 @@ export class Pipeline {
   }
 
   private handleAlone(delivery: TrackedDelivery, opened: OpenedMessage): Promise<Result> {
-    const { tracing } = this.process;
-    return tracing
-      ? this.traced(tracing, delivery, opened, (traced) => this.handleSingle(delivery, traced))
-      : this.handleSingle(delivery, opened);
+    return this.spans.alone(delivery, opened, (traced) => this.handleSingle(delivery, traced));
   }
 
   /** Tries until the message took effect, is kept for later, or is given back. */
@@ -455,13 +374,6 @@ export class Pipeline {
     );
   }
 }
-
-/** The message with the context in which it was created, rather than a hop of our own. */
-const asCreated = ({ delivery: { headers }, opened }: BatchItem): OpenedMessage => {
-  const { envelope } = opened;
-  const traceparent = traceIdOf(headers.traceparent ?? '') && headers.traceparent;
-  return traceparent ? { ...opened, envelope: { ...envelope, traceparent } } : opened;
-};
 
 const isKeyed = ({ headers }: Delivery): boolean => headers.partitionkey !== undefined;
 
