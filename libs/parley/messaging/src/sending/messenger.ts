@@ -209,7 +209,7 @@ export class Messenger {
   ): OutgoingMessage {
     const prepared = prepare(contract.name, contract.payload, payload);
     const message = this.outgoing(contract, prepared, options, trace);
-    this.publisher.foresee(message);
+    this.publisher.assertSendable(message);
     return message;
   }
 

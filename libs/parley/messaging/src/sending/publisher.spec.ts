@@ -122,7 +122,7 @@ it('a message that nothing carries is refused before its transaction goes on', (
     store,
     new PayloadProcessor(undefined, undefined),
   );
-  expect(() => nowhere.foresee(message('one'))).toThrow(NoRouteError);
+  expect(() => nowhere.assertSendable(message('one'))).toThrow(NoRouteError);
 });
 
 it('without a store, a message that must wait somewhere is refused', async () => {

@@ -76,7 +76,7 @@ export class Publisher {
    * Refuses a message that could not be sent, before its transaction goes on.
    * @throws NoRouteError, BodyTooLargeError, NoSubjectKeysError
    */
-  foresee(message: OutgoingMessage): void {
+  assertSendable(message: OutgoingMessage): void {
     this.bodies.assertSendable(message, this.route(message.contract));
   }
 
@@ -102,6 +102,7 @@ export class Publisher {
 
   /** After the commit: notifies the technology of new messages. */
   wake(messages: readonly OutgoingMessage[]): void {
+    if (this.local.size === 0) return; // the outbox wakes its relay
     for (const [transport, group] of this.byTransport(messages)) {
       if (this.local.has(transport))
         transport.local!.wake(group.filter(({ contract }) => contract.kind !== 'broadcast'));
