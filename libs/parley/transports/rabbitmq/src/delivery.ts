@@ -7,7 +7,7 @@ import {
   type RegisteredSubscription,
 } from '@parley/messaging/transport';
 import type { Channel, ConsumeMessage } from 'amqplib';
-import { attemptOf, failureOf, headersOf, isSuspect } from './cloudevents';
+import { attemptOf, failureOf, isSuspect } from './cloudevents';
 import type { CommandPublisher } from './publisher';
 import { Semaphore, Underway } from './concurrency';
 
@@ -17,7 +17,7 @@ import { Semaphore, Underway } from './concurrency';
  */
 const PAUSE_MS = 1_000;
 
-export interface Handing extends Pick<Delivery, 'supports' | 'signal'> {
+export interface Handing extends Pick<Delivery, 'headers' | 'supports' | 'signal'> {
   readonly wanted: () => boolean;
   readonly settle: (outcome: Outcome) => Promise<void> | void;
   /** A second set in which the delivery is counted. */
@@ -66,14 +66,11 @@ export class Deliveries {
    * Delivers a message when a slot is free, if `wanted` still returns true by then, and calls
    * `settle` with the outcome. Returns whether the message was delivered.
    */
-  hand(
-    message: ConsumeMessage,
-    { supports, signal, wanted, settle, underway }: Handing,
-  ): Promise<boolean> {
+  hand(message: ConsumeMessage, handing: Handing): Promise<boolean> {
     return this.slots.hold(async () => {
-      if (!wanted()) return false;
-      const work = this.pipeline(this.deliveryOf(message, supports, signal)).then(settle);
-      underway?.add(work);
+      if (!handing.wanted()) return false;
+      const work = this.pipeline(this.deliveryOf(message, handing)).then(handing.settle);
+      handing.underway?.add(work);
       await this.underway.add(work);
       return true;
     });
@@ -83,15 +80,11 @@ export class Deliveries {
     return pause(this.context.clock, PAUSE_MS);
   }
 
-  private deliveryOf(
-    message: ConsumeMessage,
-    supports: Delivery['supports'],
-    signal: AbortSignal,
-  ): Delivery {
+  private deliveryOf(message: ConsumeMessage, { headers, supports, signal }: Handing): Delivery {
     const { subscription } = this;
     return {
       subscription,
-      headers: headersOf(message),
+      headers,
       body: message.content,
       attempt: attemptOf(message),
       suspect: isSuspect(message),

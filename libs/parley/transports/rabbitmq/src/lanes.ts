@@ -1,4 +1,9 @@
-import { deliverUntilSettled, IN_PLACE, type Outcome } from '@parley/messaging/transport';
+import {
+  deliverUntilSettled,
+  type Headers,
+  IN_PLACE,
+  type Outcome,
+} from '@parley/messaging/transport';
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
 import { headersOf } from './cloudevents';
 import { acknowledge, reject, type Deliveries } from './delivery';
@@ -77,8 +82,9 @@ class Lane {
 
   private take(message: ConsumeMessage, channel: Channel): void {
     this.active = true;
-    const key = headersOf(message).partitionkey;
-    const handle = () => this.handle(message, channel);
+    const headers = headersOf(message);
+    const key = headers.partitionkey;
+    const handle = () => this.handle(message, headers, channel);
     void (key === undefined ? handle() : this.turns.take(key, handle));
   }
 
@@ -87,7 +93,7 @@ class Lane {
    * message waits here: requeued, it would come to this very consumer again, but behind its
    * successors.
    */
-  private async handle(message: ConsumeMessage, channel: Channel): Promise<void> {
+  private async handle(message: ConsumeMessage, headers: Headers, channel: Channel): Promise<void> {
     const { signal, context } = this.deliveries;
     const wanted = () => this.channel === channel;
     const attempt = async () => {
@@ -97,8 +103,14 @@ class Lane {
         if (kind === 'done') acknowledge(channel, message);
         if (kind === 'dead') reject(channel, message);
       };
-      const { handling: underway } = this;
-      await this.deliveries.hand(message, { supports: IN_PLACE, signal, wanted, settle, underway });
+      await this.deliveries.hand(message, {
+        headers,
+        supports: IN_PLACE,
+        signal,
+        wanted,
+        settle,
+        underway: this.handling,
+      });
       return isSettled;
     };
     if (wanted()) await deliverUntilSettled(context.clock, attempt, wanted);

@@ -30,10 +30,12 @@ export class QueueConsumer {
   private async takeOne(message: ConsumeMessage, channel: Channel): Promise<void> {
     const { signal } = this.deliveries;
     try {
-      if (await this.movedOn(message)) return acknowledge(channel, message);
+      const headers = headersOf(message);
+      if (await this.movedOn(message, headers.partitionkey)) return acknowledge(channel, message);
       const settle = (outcome: Outcome) => this.settle(outcome, message, channel, signal);
       const wanted = () => !this.stopped && !signal.aborted;
       const handed = await this.deliveries.hand(message, {
+        headers,
         supports: { retry: true, dead: false },
         signal,
         wanted,
@@ -69,10 +71,9 @@ export class QueueConsumer {
    * Moves a message after a delay on to its remaining delay, or to its lane. Returns whether it was
    * moved.
    */
-  private async movedOn(message: ConsumeMessage): Promise<boolean> {
+  private async movedOn(message: ConsumeMessage, key: string | undefined): Promise<boolean> {
     const { owner, publisher } = this.deliveries;
     const remaining = remainingOf(message);
-    const key = headersOf(message).partitionkey;
     const kept = { attempt: attemptOf(message), failure: failureOf(message) };
     if (remaining > 0)
       await publisher.putLater(owner, remaining, message.content, (rest) =>
