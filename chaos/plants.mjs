@@ -61,7 +61,7 @@ export const PLANTS = {
     what: 'commands are acknowledged before they are handled',
     finds: ['I5', 'I6'],
     faults: ['F02'], // not F01, which asks for redeliveries: there are none any more
-    gaps: ['transaction.said'],
+    gaps: ['transaction.stored'],
     minutes: 1.5,
     preload: 'planted/ack-before-commit.cjs',
   },

@@ -121,7 +121,7 @@ export const GAPS = {
   'relay.published': { what: 'publish → mark', of: twins('orders'), all: true },
   'saga.saved': { what: 'saga saved → dispatch', of: twins('orders') },
   'transaction.committed': { what: 'commit → wake', of: twins('payments') },
-  'transaction.said': { what: 'handled → commit', of: twins('payments') },
+  'transaction.stored': { what: 'handled → commit', of: twins('payments') },
   'delivery.handled': { what: 'commit → acknowledge', of: twins('inventory') },
 };
 const MOST_PASSES = 8;

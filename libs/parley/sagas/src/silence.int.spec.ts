@@ -45,7 +45,7 @@ describe.each(['alone', 'beside another instance'])('the timeout of a saga, %s',
     let isSaved = false;
     return (point) => {
       if (point === 'saga.saved') isSaved = true;
-      if (!isSaved || point !== 'transaction.said') return;
+      if (!isSaved || point !== 'transaction.stored') return;
       isSaved = false;
       atCommit();
     };

@@ -54,7 +54,7 @@ const MUST_DIE_WITHIN = 60_000;
 const NOTHING_MOVES = { honest: 30_000, planted: 3_000 };
 const PUBLISHING: readonly Failpoint[] = [
   'transaction.worked',
-  'transaction.said',
+  'transaction.stored',
   'transaction.committed',
 ];
 const RELAYING: readonly Failpoint[] = ['relay.read', 'relay.published', 'relay.removed'];
@@ -63,7 +63,7 @@ const CONSUMING: readonly Failpoint[] = [
   'delivery.handled',
   'handler.returned',
   'queue.claimed',
-  'queue.told',
+  'queue.settled',
 ];
 const WITH_INBOX: readonly Failpoint[] = ['inbox.recorded', 'message.kept'];
 

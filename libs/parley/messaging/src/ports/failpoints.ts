@@ -5,20 +5,21 @@
 export const FAILPOINTS = {
   'transaction.worked':
     'the work is done (a saga: its state is saved); its messages are not stored',
-  'transaction.said': 'its messages are stored, too; not acknowledged, not committed',
+  'transaction.stored': 'its messages are stored, too; not acknowledged, not committed',
   'transaction.committed': 'committed; nobody was woken, nothing is relayed or acknowledged',
   'relay.read': 'read from the outbox; not published',
   'relay.published': 'confirmed by the technology; still in the outbox',
   'relay.removed': 'out of the outbox',
   'delivery.received': 'handed to the pipeline; nothing is done',
   'delivery.handled': 'decided and, if handled, committed; the technology was not told',
-  'handler.returned': 'the handler is through, its effects outside happened; nothing is committed',
+  'handler.returned':
+    'the handler has returned, its effects outside happened; nothing is committed',
   'inbox.recorded': 'written into the inbox; not committed',
   'message.kept':
     'the failed message or the one behind it is in the service’s own store; the technology was not told',
   'saga.saved': 'the saga’s new state is stored; none of its messages is',
   'queue.claimed': 'leased; not handed over',
-  'queue.told': 'acknowledged, put back for a retry, or buried',
+  'queue.settled': 'acknowledged, put back for a retry, or buried',
 } as const;
 
 export type Failpoint = keyof typeof FAILPOINTS;

@@ -73,7 +73,7 @@ export class Transactions {
           const value = await this.within({ run, open }, () => work(tx));
           this.passes?.('transaction.worked');
           if (sent.length > 0) await this.publisher.join(tx, sent);
-          this.passes?.('transaction.said');
+          this.passes?.('transaction.stored');
           return value;
         } finally {
           open.over = true;

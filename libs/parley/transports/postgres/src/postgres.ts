@@ -119,13 +119,21 @@ class PostgresTransport implements Transport {
 
   consumer(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Consumer {
     const { database, context, sequencer } = this;
-    const { bell } = database;
+    const { listener } = database;
     const settles = () => this.sharesStore;
     if (kind === 'command')
       return new CommandConsumer(registry, database, deliver, settles, context);
     if (kind === 'event')
-      return new EventConsumer({ database, bell, sequencer, context, registry, deliver, settles });
-    return new PostgresBroadcastConsumer({ database, bell, context, registry, deliver });
+      return new EventConsumer({
+        database,
+        listener,
+        sequencer,
+        context,
+        registry,
+        deliver,
+        settles,
+      });
+    return new PostgresBroadcastConsumer({ database, listener, context, registry, deliver });
   }
 
   describe(contract: Contract): readonly Hop[] {
@@ -165,23 +173,14 @@ class PostgresTransport implements Transport {
   private async append(tx: Tx, messages: readonly OutgoingMessage[]): Promise<void> {
     const { command, event } = byKind(messages);
     const sent = command.length > 0 ? statement(tx, SEND, sendValues(command)) : undefined; // awaited together with the events
-    await Promise.all([
-      sent,
-      appendEvents(
-        {
-          query: (text, values = []) =>
-            statement(tx, { name: 'parley_append_events', text }, values),
-        },
-        event,
-      ),
-    ]);
+    await Promise.all([sent, appendEvents(tx, event)]);
   }
 
   private wake(messages: readonly OutgoingMessage[]): void {
     const { command, event } = byKind(messages);
     const now = command.filter(({ delay }) => !delay);
     for (const queue of new Set(now.map(({ contract }) => queueOf(contract))))
-      this.database.ringer.ring(channelOf(queue));
+      this.database.notifier.wake(channelOf(queue));
     if (event.length > 0) this.sequencer.wake();
   }
 }

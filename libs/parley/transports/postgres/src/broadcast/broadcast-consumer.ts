@@ -14,7 +14,7 @@ import type { Caller, Statement } from '../connection/database';
 
 export interface BroadcastIntakeOptions {
   readonly database: Caller;
-  readonly bell: NotificationListener;
+  readonly listener: NotificationListener;
   readonly context: TransportContext;
   readonly registry: HandlerRegistry;
   readonly deliver: Deliver;
@@ -41,7 +41,7 @@ export class PostgresBroadcastConsumer extends ConsumerServer {
 
   health(): ConsumerHealth {
     const away =
-      this.state === 'consuming' && this.consumers.length > 0 && !this.options.bell.connected;
+      this.state === 'consuming' && this.consumers.length > 0 && !this.options.listener.connected;
     if (away)
       return {
         technology: 'postgres',
@@ -83,7 +83,7 @@ export class PostgresBroadcastConsumer extends ConsumerServer {
   ): Promise<void> {
     const hear = (payload: string) => this.receive(subscription, notified(payload), consumer);
     this.cancels.push(
-      await this.options.bell.listen(channelOf(owner), {
+      await this.options.listener.listen(channelOf(owner), {
         receive: hear,
         reconnected: () => this.missed(owner),
       }),

@@ -31,13 +31,13 @@ afterAll(async () => {
 class Listener {
   readonly seen = new Seen<Delivery>();
   readonly back = new Seen<string>();
-  readonly bell: NotificationListener;
+  readonly listener: NotificationListener;
   readonly intake: PostgresBroadcastConsumer;
 
   constructor() {
     const log = (_: string, sent: string) => this.back.add(sent);
     const surroundings = { ...context, log };
-    this.bell = new NotificationListener(database.config('gateway'), surroundings);
+    this.listener = new NotificationListener(database.config('gateway'), surroundings);
     const registry = new HandlerRegistry('gateway');
     registry.add((() => Promise.resolve()) as never, {
       contract: PriceChanged,
@@ -51,7 +51,7 @@ class Listener {
     };
     this.intake = new PostgresBroadcastConsumer({
       database: callerOf(database.pool('gateway')),
-      bell: this.bell,
+      listener: this.listener,
       context: surroundings,
       registry,
       deliver,
@@ -68,7 +68,7 @@ class Listener {
   async close(): Promise<void> {
     await this.intake.stop();
     await this.intake.close();
-    await this.bell.close();
+    await this.listener.close();
   }
 }
 
@@ -132,7 +132,7 @@ describe('broadcasts', () => {
 
   it('are heard again after the connection was cut, and the listener says that some may be missing', async () => {
     const [listener] = await start(1);
-    await database.terminate('parley bell');
+    await database.terminate('parley notifications');
     await listener!.back.until((sent) =>
       sent.some((text) => text.includes('may have been missed')),
     );

@@ -25,8 +25,8 @@ const CONNECTIONS = 4;
  */
 export class Database {
   private static readonly opened = new Map<string, Database>();
-  readonly bell: NotificationListener;
-  readonly ringer: NotificationSender;
+  readonly listener: NotificationListener;
+  readonly notifier: NotificationSender;
   readonly pool: Pool;
   private users = 0;
   private known?: string;
@@ -45,8 +45,8 @@ export class Database {
     this.pool.on('error', (error) =>
       surroundings.log('debug', 'postgres: an idle connection ended', { error }),
     );
-    this.bell = new NotificationListener(config, surroundings);
-    this.ringer = new NotificationSender((channels) => this.call(RING, [channels]), surroundings);
+    this.listener = new NotificationListener(config, surroundings);
+    this.notifier = new NotificationSender((channels) => this.call(RING, [channels]), surroundings);
   }
 
   static open(config: ClientConfig, surroundings: Surroundings): Database {
@@ -74,8 +74,8 @@ export class Database {
   async close(): Promise<void> {
     if (--this.users > 0) return;
     Database.opened.delete(this.key);
-    await this.ringer.close();
-    await this.bell.close();
+    await this.notifier.close();
+    await this.listener.close();
     await this.pool.end();
   }
 

@@ -85,12 +85,12 @@ export class NotificationListener {
 
   private async connect(): Promise<Client> {
     const client = await openSession(
-      { ...this.config, application_name: 'parley bell' },
+      { ...this.config, application_name: 'parley notifications' },
       KIT_SETTINGS,
       (client) => {
         client.on('error', () => this.lost(client));
         client.on('end', () => this.lost(client));
-        client.on('notification', ({ channel, payload }) => this.ring(channel, payload ?? ''));
+        client.on('notification', ({ channel, payload }) => this.received(channel, payload ?? ''));
       },
     );
     try {
@@ -102,7 +102,7 @@ export class NotificationListener {
     }
   }
 
-  private ring(channel: string, payload: string): void {
+  private received(channel: string, payload: string): void {
     for (const listener of this.listeners.get(channel) ?? []) listener.receive(payload);
   }
 

@@ -10,40 +10,40 @@ const APART_MS = 10;
 export class NotificationSender {
   private readonly due = new Set<string>();
   private readonly clock: Clock;
-  private ringing?: Promise<void>;
-  private lastRung = -Infinity;
+  private running?: Promise<void>;
+  private lastSent = -Infinity;
 
   constructor(
-    private readonly notify: (channels: string[]) => Promise<unknown>,
+    private readonly send: (channels: string[]) => Promise<unknown>,
     private readonly context: Pick<TransportContext, 'clock' | 'log'>,
   ) {
     this.clock = context.clock;
   }
 
-  ring(channel: string): void {
+  wake(channel: string): void {
     this.due.add(channel);
-    this.ringing ??= this.run();
+    this.running ??= this.run();
   }
 
   async close(): Promise<void> {
-    await this.ringing;
+    await this.running;
   }
 
   private async run(): Promise<void> {
     while (this.due.size > 0) {
-      const wait = this.lastRung + APART_MS - performance.now();
+      const wait = this.lastSent + APART_MS - performance.now();
       await new Promise<void>((resolve) =>
         wait > 0 ? this.clock.after(wait, resolve) : setImmediate(resolve),
       );
       const channels = [...this.due];
       this.due.clear();
-      this.lastRung = performance.now();
-      await this.notify(channels).catch((error) =>
+      this.lastSent = performance.now();
+      await this.send(channels).catch((error) =>
         this.context.log('debug', 'postgres: nobody was woken; consumers will look by themselves', {
           error,
         }),
       );
     }
-    this.ringing = undefined;
+    this.running = undefined;
   }
 }

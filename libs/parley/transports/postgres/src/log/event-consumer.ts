@@ -17,7 +17,7 @@ import { LiveTail } from './live-tail';
 
 export interface EventConsumerOptions {
   readonly database: Caller;
-  readonly bell: NotificationListener;
+  readonly listener: NotificationListener;
   readonly sequencer: Sequencer;
   readonly context: TransportContext;
   readonly registry: HandlerRegistry;
@@ -179,16 +179,16 @@ export class EventConsumer extends ConsumerServer {
   }
 
   private async listenToHints(): Promise<void> {
-    const { bell } = this.options;
+    const { listener } = this.options;
     this.cancels.push(
-      await bell.listen('parley_new', {
+      await listener.listen('parley_new', {
         receive: (payload) => this.receive(payload),
         reconnected: () => this.lookEverywhere(),
       }),
     );
     const rebalance = (payload: string) =>
       this.ids().includes(Number(payload)) && void this.lease();
-    this.cancels.push(await bell.listen('parley_lease', { receive: rebalance }));
+    this.cancels.push(await listener.listen('parley_lease', { receive: rebalance }));
   }
 
   /** `contracts|partitions`, both separated by commas, or nothing. */

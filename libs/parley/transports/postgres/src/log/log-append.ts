@@ -1,12 +1,6 @@
-import { headersOf, type OutgoingMessage } from '@parley/messaging/transport';
+import { headersOf, type OutgoingMessage, type Tx } from '@parley/messaging/transport';
 import type { Caller, Statement } from '../connection/database';
-
-/**
- * The part of a transaction that this library uses: TypeORM's EntityManager, or a connection of pg.
- */
-export interface Executor {
-  query(sql: string, parameters?: unknown[]): Promise<unknown>;
-}
+import { statement } from '../store/transaction';
 
 /**
  * Number of the log's partitions. Fixed at installation: a key's hash selects its partition for
@@ -32,11 +26,8 @@ const keyOf = ({ envelope }: OutgoingMessage): string => envelope.partitionkey ?
  * statement, after the rows that the events describe were changed, or two events of one key can
  * swap places. The events can be read only after `sequence_events` was called.
  */
-export async function appendEvents(
-  tx: Executor,
-  messages: readonly OutgoingMessage[],
-): Promise<void> {
-  if (messages.length > 0) await tx.query(APPEND.text, columnsOf(messages));
+export async function appendEvents(tx: Tx, messages: readonly OutgoingMessage[]): Promise<void> {
+  if (messages.length > 0) await statement(tx, APPEND, columnsOf(messages));
 }
 
 /**

@@ -210,10 +210,16 @@ export class DurableSubscription {
     const body = event.body ?? (await this.reader.fetch(partition, event));
     if (body === undefined) return true;
     if (partition.leaving) return false; // given up while the body was fetched
-    const { headers } = event;
     return deliverFromLog('the log', this.place, {
-      subscription: this.subscription, headers, body, attempt: 1, suspect, signal: partition.signal, ...this.acknowledging(partition, event), supports: IN_PLACE,
-    }); // prettier-ignore
+      subscription: this.subscription,
+      headers: event.headers,
+      body,
+      attempt: 1,
+      suspect,
+      signal: partition.signal,
+      ...this.acknowledging(partition, event),
+      supports: IN_PLACE,
+    });
   }
 
   private unread(error: Error): false {

@@ -166,7 +166,7 @@ export type Handling = (delivery: Delivery, instance: Instance) => Promise<Outco
 /** One process of a service, with one subscription. */
 export class Instance {
   readonly pool: Pool;
-  readonly bell: NotificationListener;
+  readonly listener: NotificationListener;
   readonly sequencer: Sequencer;
   readonly intake: EventConsumer;
   readonly clock = new StoppableClock();
@@ -187,7 +187,7 @@ export class Instance {
   ) {
     this.pool = database.pool(service, name);
     this.context = { service, instance: name, clock: this.clock, log: () => {} };
-    this.bell = new NotificationListener({ ...database.config(service) }, this.context);
+    this.listener = new NotificationListener({ ...database.config(service) }, this.context);
     this.sequencer = new Sequencer(callerOf(this.pool), this.context);
     const registry = new HandlerRegistry(service, options.concurrency ?? 8);
     class Spec {}
@@ -201,10 +201,10 @@ export class Instance {
       });
     }
     const deliver = (delivery: Delivery) => handling(delivery, this);
-    const { bell, sequencer, context } = this;
+    const { listener, sequencer, context } = this;
     this.intake = new EventConsumer({
       database: callerOf(this.pool),
-      bell,
+      listener,
       sequencer,
       context,
       registry,
@@ -229,13 +229,13 @@ export class Instance {
   /** Simulates the end of the process: no code runs any more, and its connections are cut. */
   async crash(): Promise<void> {
     this.clock.stopped = true;
-    await this.bell.close();
+    await this.listener.close();
     await this.database.terminate(this.name);
   }
 
   async end(): Promise<void> {
     await this.sequencer.stop();
-    await this.bell.close();
+    await this.listener.close();
     if (!this.pool.ended) await this.pool.end();
   }
 }

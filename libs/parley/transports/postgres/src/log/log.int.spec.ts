@@ -700,7 +700,7 @@ describe('a subscription', () => {
   it('goes on after its listening connection was cut', async () => {
     const { seen, handling } = effects();
     await instance('cut', 'cut', handling, { from: 'now' }).start();
-    await database.terminate('parley bell');
+    await database.terminate('parley notifications');
     await publish(placed('cut', 1));
     await seen.reach(1);
   });

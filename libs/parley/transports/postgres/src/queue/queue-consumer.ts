@@ -99,7 +99,7 @@ export class QueueConsumer {
     await database.installation();
     const [opened] = await database.call<{ id: number }>(OPEN, [queue]);
     this.leases = new LaneLeases(database, opened!.id, this.what.lease ?? LEASE_MS);
-    this.leave = await database.bell.listen(channelOf(queue), {
+    this.leave = await database.listener.listen(channelOf(queue), {
       receive: this.wake,
       reconnected: this.wake,
     });
@@ -318,7 +318,7 @@ export class QueueConsumer {
       const honoured = this.honour(lane, message, delivery.attempt, outcome);
       this.honouring.add(honoured);
       const ours = await honoured.finally(() => this.honouring.delete(honoured));
-      this.what.passes?.('queue.told');
+      this.what.passes?.('queue.settled');
       if (!ours) return false;
     }
     return true;

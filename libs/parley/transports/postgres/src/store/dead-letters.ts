@@ -105,7 +105,7 @@ export class PostgresDeadLetters implements DeadLetters {
 
   /** Wakes the consumer of a lane that can go on now. Returns whether there is one. */
   private awoken({ wake }: { readonly wake: string | null }): boolean {
-    if (wake !== null) this.database.ringer.ring(channelOf(wake));
+    if (wake !== null) this.database.notifier.wake(channelOf(wake));
     return wake !== null;
   }
 

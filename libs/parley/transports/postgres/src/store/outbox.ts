@@ -116,7 +116,7 @@ export class PostgresOutbox implements Outbox {
   onAdded(wake: () => void): void {
     this.wakers.add(wake);
     const received = () => this.wakers.forEach((waker) => waker());
-    this.listening ??= this.database.bell
+    this.listening ??= this.database.listener
       .listen(this.channel, { receive: received, reconnected: received })
       .catch(() => (this.listening = undefined));
   }
@@ -128,7 +128,7 @@ export class PostgresOutbox implements Outbox {
   committed(tx: Tx): void {
     if (!this.added.delete(tx)) return;
     for (const wake of this.wakers) wake();
-    if (this.leading?.aborted !== false) this.database.ringer.ring(this.channel);
+    if (this.leading?.aborted !== false) this.database.notifier.wake(this.channel);
   }
 }
 
