@@ -3,7 +3,7 @@ import {
   type Backlog,
   ConsumerServer,
   type ConsumerHealth,
-  type HandlerRegistry,
+  type SubscriptionRegistry,
   KeyedExecutor,
   type RegisteredSubscription,
   withTimeout,
@@ -27,7 +27,7 @@ export class NatsConsumer extends ConsumerServer {
 
   constructor(
     kind: Exclude<Kind, 'call'>,
-    registry: HandlerRegistry,
+    registry: SubscriptionRegistry,
     private readonly surroundings: Surroundings,
   ) {
     super(kind, registry);

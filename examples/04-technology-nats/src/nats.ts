@@ -3,7 +3,7 @@ import type { Technology } from '@parley/messaging';
 import type {
   Consumer,
   Deliver,
-  HandlerRegistry,
+  SubscriptionRegistry,
   Hop,
   OutgoingMessage,
   RegisteredSubscription,
@@ -55,7 +55,11 @@ class NatsTransport implements Transport {
     return this.publisher.publishInOrder(messages);
   }
 
-  consumer(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Consumer {
+  consumer(
+    kind: Exclude<Kind, 'call'>,
+    registry: SubscriptionRegistry,
+    deliver: Deliver,
+  ): Consumer {
     const { connection, where: address, streams: topology, context } = this;
     return new NatsConsumer(kind, registry, { connection, address, topology, context, deliver });
   }

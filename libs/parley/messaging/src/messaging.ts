@@ -7,7 +7,11 @@ import { type CompleteOptions, withDefaults } from './default-options';
 import type { HandlerRun, RunFacts } from './delivery/handler-runs';
 import { showErrorsToFilters } from './handlers/exception-filters';
 import { FilteredSubscriptions } from './handlers/filtered-subscriptions';
-import { HandlerError, type HandlerRegistry } from './handlers/handler-registry';
+import {
+  HandlerError,
+  type HandlerRegistry,
+  type SubscriptionRegistry,
+} from './handlers/handler-registry';
 import { UnroutedConsumer } from './handlers/unrouted-consumer';
 import { warnOfMessagesLeftBehind } from './introspection/left-behind';
 import {
@@ -234,7 +238,7 @@ export class Messaging {
   private bind(
     app: INestApplication,
     kind: Kind,
-    handlers: HandlerRegistry,
+    handlers: SubscriptionRegistry,
     consumer: Consumer,
   ): void {
     this.consumers.push({ kind, handlers, consumer });

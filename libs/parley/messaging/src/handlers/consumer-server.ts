@@ -2,7 +2,7 @@ import { Server } from '@nestjs/microservices';
 import type { MessageHandler } from '@nestjs/microservices';
 import type { Kind } from '@parley/contract';
 import { TRANSPORT_ID } from './handles';
-import type { HandlerExtras, HandlerRegistry } from './handler-registry';
+import type { HandlerExtras, SubscriptionRegistry } from './handler-registry';
 import type { Consumer } from '../ports/transport';
 import type { ConsumerHealth } from '../ports/health';
 
@@ -18,7 +18,7 @@ export abstract class ConsumerServer<K extends Kind = Exclude<Kind, 'call'>>
 
   constructor(
     readonly kind: K,
-    protected readonly registry: HandlerRegistry,
+    protected readonly registry: SubscriptionRegistry,
   ) {
     super();
     this.transportId = TRANSPORT_ID[kind];

@@ -51,6 +51,9 @@ type Group = { -readonly [P in keyof RegisteredSubscription]: RegisteredSubscrip
   readonly listeners: (() => void)[];
 };
 
+/** The part of a registry that a consumer of stored messages uses. */
+export type SubscriptionRegistry = Pick<HandlerRegistry, 'add' | 'subscriptions'>;
+
 /** All handlers of the service, as Nest's strategies register them at start. */
 export class HandlerRegistry {
   private readonly calls = new Map<string, Handler>();

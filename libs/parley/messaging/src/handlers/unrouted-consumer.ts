@@ -1,6 +1,6 @@
 import type { MessageHandler } from '@nestjs/microservices';
 import type { Contract, Kind } from '@parley/contract';
-import { HandlerError, type HandlerExtras, type HandlerRegistry } from './handler-registry';
+import { HandlerError, type HandlerExtras, type SubscriptionRegistry } from './handler-registry';
 import { ConsumerServer } from './consumer-server';
 import type { ConsumerHealth } from '../ports/health';
 
@@ -11,7 +11,7 @@ import type { ConsumerHealth } from '../ports/health';
 export class UnroutedConsumer extends ConsumerServer<Kind> {
   constructor(
     kind: Kind,
-    registry: HandlerRegistry,
+    registry: SubscriptionRegistry,
     private readonly carried: (contract: Contract) => boolean = () => false,
   ) {
     super(kind, registry);

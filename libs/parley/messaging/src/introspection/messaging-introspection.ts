@@ -2,7 +2,7 @@ import type { Call, Contract, Kind } from '@parley/contract';
 import type { Paused } from '../delivery/circuit-breakers';
 import type { Overdue } from '../delivery/handler-runs';
 import type { MessagingParts } from '../composition';
-import type { HandlerRegistry } from '../handlers/handler-registry';
+import type { SubscriptionRegistry } from '../handlers/handler-registry';
 import type { MessagingOptions } from '../messaging-options';
 import type { CallServer, InstanceState } from '../ports/call-transport';
 import type { Hop } from '../ports/diagnostics';
@@ -50,7 +50,7 @@ export interface MessagingHealth {
 export interface BoundConsumers {
   readonly consumers: readonly {
     readonly kind: Kind;
-    readonly handlers: HandlerRegistry;
+    readonly handlers: SubscriptionRegistry;
     readonly consumer: Consumer;
   }[];
   readonly callServer?: CallServer;

@@ -7,7 +7,7 @@ import type { ClaimStore } from './claim-store';
 import type { Store } from './store';
 import type { Tx } from './tx';
 import type { SubjectKeys } from './subject-keys';
-import type { HandlerRegistry } from '../handlers/handler-registry';
+import type { SubscriptionRegistry } from '../handlers/handler-registry';
 import type { Clock } from '../clock';
 import type { CallTransport } from './call-transport';
 import type { ConsumerHealth, Backlog } from './health';
@@ -117,7 +117,7 @@ export interface Transport {
    * The Nest strategy that receives messages of one kind for the registered handlers. Called before
    * `connect`, with a registry that Nest fills later: look at neither before the consumer listens.
    */
-  consumer(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Consumer;
+  consumer(kind: Exclude<Kind, 'call'>, registry: SubscriptionRegistry, deliver: Deliver): Consumer;
   /**
    * Places that a contract's messages pass, in order, from the publisher to the consumer. For
    * people: `explain` prints it.

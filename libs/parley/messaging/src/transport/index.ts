@@ -34,6 +34,7 @@ export { ConsumerServer } from '../handlers/consumer-server';
 export {
   type HandlerExtras,
   HandlerRegistry,
+  type SubscriptionRegistry,
   NoSubscriptionError,
 } from '../handlers/handler-registry';
 export { TRANSPORT_ID } from '../handlers/handles';

@@ -3,7 +3,7 @@ import { type Technology } from '@parley/messaging';
 import {
   type Deliver,
   type Finding,
-  type HandlerRegistry,
+  type SubscriptionRegistry,
   type Hop,
   type Consumer,
   type OutgoingMessage,
@@ -49,7 +49,11 @@ class ActiveMqTransport implements Transport {
     return this.publisher.publish(messages);
   }
 
-  consumer(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Consumer {
+  consumer(
+    kind: Exclude<Kind, 'call'>,
+    registry: SubscriptionRegistry,
+    deliver: Deliver,
+  ): Consumer {
     if (kind === 'broadcast')
       return new ActiveMqBroadcastConsumer(this.where, registry, deliver, this.context);
     return new CommandConsumer(this.where, registry, deliver, this.publisher, this.context);

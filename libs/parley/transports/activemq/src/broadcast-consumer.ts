@@ -1,6 +1,6 @@
 import {
   type Deliver,
-  type HandlerRegistry,
+  type SubscriptionRegistry,
   BroadcastConsumer,
   type ConsumerHealth,
   ConsumerServer,
@@ -38,7 +38,7 @@ export class ActiveMqBroadcastConsumer extends ConsumerServer<'broadcast'> {
 
   constructor(
     private readonly address: Address,
-    registry: HandlerRegistry,
+    registry: SubscriptionRegistry,
     private readonly deliver: Deliver,
     private readonly context: TransportContext,
   ) {

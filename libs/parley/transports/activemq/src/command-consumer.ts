@@ -1,7 +1,7 @@
 import {
   type Backlog,
   type Deliver,
-  type HandlerRegistry,
+  type SubscriptionRegistry,
   type ConsumerHealth,
   ConsumerServer,
   type TransportContext,
@@ -44,7 +44,7 @@ export class CommandConsumer extends ConsumerServer<'command'> {
 
   constructor(
     private readonly address: Address,
-    registry: HandlerRegistry,
+    registry: SubscriptionRegistry,
     private readonly deliver: Deliver,
     private readonly publisher: Publisher,
     private readonly context: TransportContext,

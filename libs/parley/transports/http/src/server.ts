@@ -64,11 +64,11 @@ export class HttpCallServer extends ConsumerServer<'call'> implements CallServer
 
   constructor(
     private readonly at: { readonly host: string; readonly port: number },
-    registry: HandlerRegistry,
+    private readonly handlers: HandlerRegistry,
     private readonly answer: HandleCall,
     tls?: ServerTls,
   ) {
-    super('call', registry);
+    super('call', handlers);
     const take: RequestListener = (request, response) => this.take(request, response);
     if (tls) this.server = this.byTls(tls, take);
     else
@@ -119,7 +119,7 @@ export class HttpCallServer extends ConsumerServer<'call'> implements CallServer
   }
 
   protected async start(): Promise<void> {
-    const contracts = this.registry.allCalls().map(({ contract }) => contract);
+    const contracts = this.handlers.allCalls().map(({ contract }) => contract);
     for (const contract of contracts) this.routes.set(callPathOf(contract), contract as Question);
     const document = openApiOf(contracts[0]?.owner ?? 'nobody', contracts.map(schemaOf));
     this.openApi = Buffer.from(JSON.stringify(document));

@@ -3,7 +3,7 @@ import {
   type Backlog,
   type Deliver,
   type HandlerExtras,
-  type HandlerRegistry,
+  type SubscriptionRegistry,
   type Consumer,
   type ConsumerHealth,
   TRANSPORT_ID,
@@ -24,7 +24,7 @@ export class KafkaConsumerServer extends ServerKafka implements Consumer {
   constructor(
     private readonly kind: Stored,
     private readonly address: Address,
-    private readonly registry: HandlerRegistry,
+    private readonly registry: SubscriptionRegistry,
     private readonly pipeline: Deliver,
     private readonly parts: {
       readonly client: KafkaClient;

@@ -3,7 +3,7 @@ import type { Technology } from '@parley/messaging';
 import type {
   Deliver,
   Finding,
-  HandlerRegistry,
+  SubscriptionRegistry,
   Hop,
   Consumer,
   OutgoingMessage,
@@ -58,7 +58,7 @@ class KafkaTransport implements Transport {
     return this.publisher.publish(messages);
   }
 
-  consumer(kind: Stored, registry: HandlerRegistry, deliver: Deliver): Consumer {
+  consumer(kind: Stored, registry: SubscriptionRegistry, deliver: Deliver): Consumer {
     return new KafkaConsumerServer(kind, this.where, registry, deliver, {
       client: this.client,
       topics: this.topics,

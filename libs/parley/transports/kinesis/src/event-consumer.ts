@@ -3,7 +3,7 @@ import { openedWhenUp, startFailure } from '@parley/aws';
 import {
   type Backlog,
   type Deliver,
-  type HandlerRegistry,
+  type SubscriptionRegistry,
   type ConsumerHealth,
   ConsumerServer,
   KeyedExecutor,
@@ -54,7 +54,7 @@ export class StreamConsumer extends ConsumerServer<'command' | 'event'> {
 
   constructor(
     kind: 'command' | 'event',
-    registry: HandlerRegistry,
+    registry: SubscriptionRegistry,
     private readonly options: StreamConsumerOptions,
   ) {
     super(kind, registry);

@@ -5,7 +5,7 @@ import type { Technology } from '@parley/messaging';
 import type {
   Deliver,
   Finding,
-  HandlerRegistry,
+  SubscriptionRegistry,
   Hop,
   Consumer,
   OutgoingMessage,
@@ -68,7 +68,11 @@ class KinesisTransport implements Transport {
     return this.publisher.publishInOrder(messages);
   }
 
-  consumer(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Consumer {
+  consumer(
+    kind: Exclude<Kind, 'call'>,
+    registry: SubscriptionRegistry,
+    deliver: Deliver,
+  ): Consumer {
     const { client, where: address, streams, context } = this;
     return new StreamConsumer(kind as 'command' | 'event', registry, {
       client,

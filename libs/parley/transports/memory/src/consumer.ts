@@ -5,7 +5,7 @@ import {
   ConsumerServer,
   type Backlog,
   type Deliver,
-  type HandlerRegistry,
+  type SubscriptionRegistry,
   type Headers,
   type ConsumerHealth,
   type Outcome,
@@ -36,7 +36,7 @@ export class MemoryConsumer extends ConsumerServer {
 
   constructor(
     kind: Exclude<Kind, 'call'>,
-    registry: HandlerRegistry,
+    registry: SubscriptionRegistry,
     private readonly broker: MemoryBroker,
     private readonly deliver: Deliver,
     private readonly log: TransportContext['log'],

@@ -1,7 +1,7 @@
 import type { Contract, Kind } from '@parley/contract';
 import {
   type Deliver,
-  type HandlerRegistry,
+  type SubscriptionRegistry,
   type Hop,
   type Consumer,
   type OutgoingMessage,
@@ -57,7 +57,11 @@ export class MemoryTransport implements Transport {
     ];
   }
 
-  consumer(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Consumer {
+  consumer(
+    kind: Exclude<Kind, 'call'>,
+    registry: SubscriptionRegistry,
+    deliver: Deliver,
+  ): Consumer {
     return new MemoryConsumer(kind, registry, this.broker, deliver, this.log);
   }
 }

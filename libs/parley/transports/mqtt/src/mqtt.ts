@@ -3,7 +3,7 @@ import type { Technology } from '@parley/messaging';
 import type {
   Deliver,
   Finding,
-  HandlerRegistry,
+  SubscriptionRegistry,
   Hop,
   Consumer,
   OutgoingMessage,
@@ -46,7 +46,11 @@ class MqttTransport implements Transport {
     return this.publisher.sendAll(messages);
   }
 
-  consumer(_kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Consumer {
+  consumer(
+    _kind: Exclude<Kind, 'call'>,
+    registry: SubscriptionRegistry,
+    deliver: Deliver,
+  ): Consumer {
     return new MqttBroadcastConsumer(this.where, registry, deliver, this.context);
   }
 

@@ -1,5 +1,5 @@
 import { type Store, type Technology } from '@parley/messaging';
-import { claimDays, failureOf, failuresTogether, queueOf, type Deliver, type Finding, type Hop, type HandlerRegistry, type Consumer, type LocalPublishing, type OutgoingMessage, type Resource, type Failures, type Transport, type TransportContext, type Tx, type RegisteredSubscription } from '@parley/messaging/transport'; // prettier-ignore
+import { claimDays, failureOf, failuresTogether, queueOf, type Deliver, type Finding, type Hop, type SubscriptionRegistry, type Consumer, type LocalPublishing, type OutgoingMessage, type Resource, type Failures, type Transport, type TransportContext, type Tx, type RegisteredSubscription } from '@parley/messaging/transport'; // prettier-ignore
 import type { Contract, Kind } from '@parley/contract';
 import { connectionTo, placeOf } from './address';
 import { PostgresBroadcastConsumer } from './broadcast/broadcast-consumer';
@@ -117,7 +117,11 @@ class PostgresTransport implements Transport {
     );
   }
 
-  consumer(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Consumer {
+  consumer(
+    kind: Exclude<Kind, 'call'>,
+    registry: SubscriptionRegistry,
+    deliver: Deliver,
+  ): Consumer {
     const { database, context, sequencer } = this;
     const { listener } = database;
     const settles = () => this.sharesStore;

@@ -1,6 +1,6 @@
 import {
   type Deliver,
-  type HandlerRegistry,
+  type SubscriptionRegistry,
   BroadcastConsumer,
   type TransportContext,
   withTimeout,
@@ -23,7 +23,7 @@ export class RabbitBroadcastConsumer extends RabbitServer {
 
   constructor(
     address: Address,
-    registry: HandlerRegistry,
+    registry: SubscriptionRegistry,
     private readonly deliver: Deliver,
     context: TransportContext,
   ) {

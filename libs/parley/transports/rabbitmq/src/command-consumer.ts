@@ -1,7 +1,7 @@
 import {
   type Backlog,
   type Deliver,
-  type HandlerRegistry,
+  type SubscriptionRegistry,
   type TransportContext,
   settledWithin,
 } from '@parley/messaging/transport';
@@ -46,7 +46,7 @@ export class CommandConsumer extends RabbitServer {
 
   constructor(
     address: Address,
-    registry: HandlerRegistry,
+    registry: SubscriptionRegistry,
     private readonly deliver: Deliver,
     private readonly publisher: CommandPublisher,
     context: TransportContext,

@@ -2,7 +2,7 @@ import { type MessageHandler, ServerRMQ } from '@nestjs/microservices';
 import {
   bugDetails,
   type HandlerExtras,
-  type HandlerRegistry,
+  type SubscriptionRegistry,
   type Consumer,
   type ConsumerHealth,
   TRANSPORT_ID,
@@ -33,7 +33,7 @@ export abstract class RabbitServer extends ServerRMQ implements Consumer {
   constructor(
     private readonly kind: 'command' | 'broadcast',
     protected readonly address: Address,
-    protected readonly registry: HandlerRegistry,
+    protected readonly registry: SubscriptionRegistry,
     protected readonly context: TransportContext,
   ) {
     super({

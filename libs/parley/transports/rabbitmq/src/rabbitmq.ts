@@ -2,7 +2,7 @@ import { type Technology } from '@parley/messaging';
 import {
   type Deliver,
   type Finding,
-  type HandlerRegistry,
+  type SubscriptionRegistry,
   type Hop,
   type Consumer,
   type OutgoingMessage,
@@ -54,7 +54,11 @@ class RabbitTransport implements Transport {
     return this.publisher.publishInOrder(messages);
   }
 
-  consumer(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Consumer {
+  consumer(
+    kind: Exclude<Kind, 'call'>,
+    registry: SubscriptionRegistry,
+    deliver: Deliver,
+  ): Consumer {
     if (kind === 'broadcast')
       return new RabbitBroadcastConsumer(this.where, registry, deliver, this.context);
     return new CommandConsumer(this.where, registry, deliver, this.publisher, this.context);

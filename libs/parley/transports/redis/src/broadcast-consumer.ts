@@ -4,7 +4,7 @@ import {
   type Deliver,
   fromStructured,
   type HandlerExtras,
-  type HandlerRegistry,
+  type SubscriptionRegistry,
   BroadcastConsumer,
   type Consumer,
   type ConsumerHealth,
@@ -36,7 +36,7 @@ export class RedisBroadcastConsumer extends ServerRedis implements Consumer {
 
   constructor(
     private readonly address: Address,
-    private readonly registry: HandlerRegistry,
+    private readonly registry: SubscriptionRegistry,
     private readonly deliver: Deliver,
     private readonly context: TransportContext,
   ) {

@@ -3,7 +3,7 @@ import { openedWhenUp } from '@parley/aws';
 import {
   type Backlog,
   type Deliver,
-  type HandlerRegistry,
+  type SubscriptionRegistry,
   type ConsumerHealth,
   ConsumerServer,
   KeyedExecutor,
@@ -36,7 +36,7 @@ export class CommandConsumer extends ConsumerServer {
   constructor(
     private readonly client: SQSClient,
     private readonly address: Address,
-    registry: HandlerRegistry,
+    registry: SubscriptionRegistry,
     private readonly deliver: Deliver,
     private readonly publisher: CommandPublisher,
     private readonly topology: Topology,

@@ -5,7 +5,7 @@ import type { Technology } from '@parley/messaging';
 import type {
   Deliver,
   Finding,
-  HandlerRegistry,
+  SubscriptionRegistry,
   Hop,
   Consumer,
   OutgoingMessage,
@@ -68,7 +68,11 @@ class SqsTransport implements Transport {
     return this.publisher.publishInOrder(messages);
   }
 
-  consumer(_kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Consumer {
+  consumer(
+    _kind: Exclude<Kind, 'call'>,
+    registry: SubscriptionRegistry,
+    deliver: Deliver,
+  ): Consumer {
     return new CommandConsumer(
       this.client,
       this.where,

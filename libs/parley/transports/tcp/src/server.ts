@@ -44,11 +44,11 @@ export class TcpCallServer extends ConsumerServer<'call'> implements CallServer 
 
   constructor(
     private readonly at: { readonly host: string; readonly port: number },
-    registry: HandlerRegistry,
+    private readonly handlers: HandlerRegistry,
     private readonly answer: HandleCall,
     tls?: ServerTls,
   ) {
-    super('call', registry);
+    super('call', handlers);
     this.server = tls
       ? this.byTls(tls)
       : createServer({ noDelay: true }, (socket) => this.accept(socket));
@@ -104,7 +104,7 @@ export class TcpCallServer extends ConsumerServer<'call'> implements CallServer 
   }
 
   protected async start(): Promise<void> {
-    for (const { contract } of this.registry.allCalls()) {
+    for (const { contract } of this.handlers.allCalls()) {
       if (isStream(contract)) throw noStreams(contract, 'tcp');
       this.contracts.set(contract.name, contract as Question);
     }

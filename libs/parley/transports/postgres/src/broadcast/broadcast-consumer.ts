@@ -1,7 +1,7 @@
 import {
   BroadcastConsumer,
   type Deliver,
-  type HandlerRegistry,
+  type SubscriptionRegistry,
   type ConsumerHealth,
   ConsumerServer,
   type TransportContext,
@@ -16,7 +16,7 @@ export interface BroadcastIntakeOptions {
   readonly database: Caller;
   readonly listener: NotificationListener;
   readonly context: TransportContext;
-  readonly registry: HandlerRegistry;
+  readonly registry: SubscriptionRegistry;
   readonly deliver: Deliver;
 }
 

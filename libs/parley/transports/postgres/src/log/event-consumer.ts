@@ -3,7 +3,7 @@ import type { QueryResultRow } from 'pg';
 import {
   type Backlog,
   type Deliver,
-  type HandlerRegistry,
+  type SubscriptionRegistry,
   type ConsumerHealth,
   ConsumerServer,
   type TransportContext,
@@ -20,7 +20,7 @@ export interface EventConsumerOptions {
   readonly listener: NotificationListener;
   readonly sequencer: Sequencer;
   readonly context: TransportContext;
-  readonly registry: HandlerRegistry;
+  readonly registry: SubscriptionRegistry;
   readonly deliver: Deliver;
   /** Read at start: whether the service's store commits to the log's database. */
   readonly settles: () => boolean;

@@ -2,7 +2,7 @@ import {
   ConsumerServer,
   type Backlog,
   type Deliver,
-  type HandlerRegistry,
+  type SubscriptionRegistry,
   type ConsumerHealth,
   type TransportContext,
 } from '@parley/messaging/transport';
@@ -14,7 +14,7 @@ export class CommandConsumer extends ConsumerServer {
   private consumers: readonly QueueConsumer[] = [];
 
   constructor(
-    registry: HandlerRegistry,
+    registry: SubscriptionRegistry,
     private readonly database: Database,
     private readonly deliver: Deliver,
     /** Read at start: whether the service's store commits to the queue's database. */
