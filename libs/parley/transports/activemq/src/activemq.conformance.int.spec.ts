@@ -6,6 +6,8 @@ import {
   type Features,
   offersBroker,
 } from '@parley/conformance';
+import { join } from 'node:path';
+import { processesOn } from '../../../conformance/src/ending/processes.fixture';
 import { activemq } from './activemq';
 import { removeTraces } from './traces.fixture';
 
@@ -24,6 +26,7 @@ const fixture = brokerFixture({
         confirms: true,
         persistent: true,
         orphans: true,
+        processes: true,
         forgets: true,
       },
       refuses: true,
@@ -39,6 +42,7 @@ const fixture = brokerFixture({
   port: 61_616,
   urls: (at) => ({ commands: at, broadcasts: at }),
   broker,
+  processes: processesOn([join(__dirname, 'activemq'), 'activemq'], () => ({ commands: url })),
   tearDown: () => removeTraces(url, [...services]),
 });
 

@@ -1,11 +1,20 @@
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { brokerFixture, brokerProcess, commandSuite, offersBroker } from '@parley/conformance';
+import { processesOn } from '../../../conformance/src/ending/processes.fixture';
 import { TrialQueues } from './queues.fixture';
 import { sqs } from './sqs';
 
 const given = process.env.SQS_URL ?? '';
 const prefix = `conformance-${randomBytes(4).toString('hex')}-`;
 const broker = brokerProcess('sqs');
+
+const urlsAt = (at: string, lease: string) => {
+  const url = new URL(at);
+  for (const [name, value] of Object.entries({ prefix, wait: '1s', lease }))
+    url.searchParams.set(name, value);
+  return { commands: url.href };
+};
 
 const fixture = brokerFixture({
   technology: 'sqs',
@@ -18,6 +27,7 @@ const fixture = brokerFixture({
       confirms: true,
       persistent: true,
       orphans: true,
+      processes: true,
       forgets:
         'SQS itself drops copies of a keyed command for five minutes, and cannot be told to forget',
       broker: offersBroker(broker),
@@ -35,13 +45,9 @@ const fixture = brokerFixture({
   technologies: [sqs],
   url: () => given,
   port: 9324,
-  urls: (at) => {
-    const url = new URL(at);
-    for (const [name, value] of Object.entries({ prefix, wait: '1s', lease: '15s' }))
-      url.searchParams.set(name, value);
-    return { commands: url.href };
-  },
+  urls: (at) => urlsAt(at, '15s'),
   broker,
+  processes: processesOn([join(__dirname, 'sqs'), 'sqs'], () => urlsAt(given, '5s')),
 });
 
 if (given) commandSuite(fixture);
