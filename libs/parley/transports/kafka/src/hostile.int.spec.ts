@@ -30,6 +30,6 @@ if (url)
     technology: kafka,
     url,
     attack,
-    largest: { bytes: 1_000_000, reason: 'larger than the max message size' },
+    largest: { bytes: 1_000_000, reason: 'larger than the max message size', byBroker: true },
   });
 else it.skip('Kafka: not run, for KAFKA_URL is not set', () => undefined);

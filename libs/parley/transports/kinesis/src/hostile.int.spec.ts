@@ -40,6 +40,6 @@ if (url)
     url: commandsUrl(),
     attack,
     // A record has 1 MiB, of which base64 takes a third.
-    largest: { bytes: 780_000, reason: 'Kinesis: ' },
+    largest: { bytes: 780_000, reason: 'Kinesis: ', byBroker: true },
   });
 else it.skip('Kinesis: not run, for KINESIS_URL is not set', () => undefined);

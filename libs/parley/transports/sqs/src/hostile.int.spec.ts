@@ -41,6 +41,6 @@ if (url)
     url: commandsUrl(),
     attack,
     // SQS takes 1 MiB, of which base64 takes a third.
-    largest: { bytes: 780_000, reason: 'SQS: ' },
+    largest: { bytes: 780_000, reason: 'SQS: ', byBroker: true },
   });
 else it.skip('SQS: not run, for SQS_URL is not set', () => undefined);
