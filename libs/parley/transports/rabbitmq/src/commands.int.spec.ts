@@ -17,13 +17,13 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { eventuallyPasses } from '@parley/conformance';
+import { eventually, eventuallyPasses } from '@parley/conformance';
 import { z } from 'zod';
 import { Address } from './address';
 import { CommandConsumer } from './command-consumer';
 import { CommandPublisher } from './publisher';
 import { rabbitmq } from './rabbitmq';
-import { deadQueue, delayQueues, laneOf, laneQueues } from './topology';
+import { deadQueue, delayQueues, laneOf, laneQueues, rungOf } from './topology';
 
 /** Until a channel that the broker closed is open again, on a busy machine. */
 const ANOTHER_CHANNEL_MS = 20_000;
@@ -201,7 +201,26 @@ jest.setTimeout(30_000);
     const [, second] = await received.until(2);
     expect(second).toMatchObject({ attempt: 2, failure, headers: sent.envelope });
     expect(at[1]! - at[0]!).toBeGreaterThanOrEqual(after);
-    expect(at[1]! - at[0]!).toBeLessThan(after * 2);
+  });
+
+  it('lets a failed command wait on the rung of its delay, for that long', async () => {
+    const after = 1_200;
+    const { received, close } = await instance(() => ({
+      kind: 'retry',
+      after,
+      failure: {} as never,
+    }));
+    await (await transport()).publish([loose(1)]);
+    await received.until(1);
+    await close();
+    const again = await eventually(() => direct.get(owner, { noAck: true }), 'it to be due');
+    expect((again as GetMessage).properties.headers?.['x-death']).toEqual([
+      expect.objectContaining({
+        queue: rungOf(owner, after),
+        reason: 'expired',
+        'original-expiration': String(after),
+      }),
+    ]);
   });
 
   it('acknowledges a failed command only when its copy is confirmed', async () => {
