@@ -13,7 +13,7 @@ import { callWireSuite, type CallWire } from './call-wire';
 const NOTICED_MS = 20_000;
 
 /** TLS and mutual TLS, the same on every technology of calls. */
-export function callTlsSuite({ technology, silenceMs }: CallWire): void {
+export function callTlsSuite({ technology, lostBySilence }: CallWire): void {
   const folders: CertificateFolder[] = [];
   let ca: Issued;
   /** The files of the owner `wire`. */
@@ -309,5 +309,5 @@ export function callTlsSuite({ technology, silenceMs }: CallWire): void {
     });
   });
 
-  callWireSuite({ technology, silenceMs, files: () => owner.mutual });
+  callWireSuite({ technology, lostBySilence, files: () => owner.mutual });
 }

@@ -1,4 +1,4 @@
 import { callWireSuite } from '@parley/conformance';
 import { http } from './http';
 
-callWireSuite({ technology: http, silenceMs: 5_000 });
+callWireSuite({ technology: http, lostBySilence: 0 });

@@ -22,8 +22,7 @@ import { TcpConnection } from './connection';
 import { TcpCallServer } from './server';
 import { tcp } from './tcp';
 
-// One deadline, and some to spare.
-callWireSuite({ technology: tcp, silenceMs: 10_000 });
+callWireSuite({ technology: tcp, lostBySilence: 0 });
 
 const trial = new CallTrial(tcp);
 afterEach(async () => {
