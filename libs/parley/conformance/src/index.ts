@@ -6,6 +6,7 @@ export {
   asking,
   CallTrial,
   echo,
+  expectDeadline,
   gate,
   named,
   reply,

@@ -52,6 +52,13 @@ export async function reply(transport: CallTransport, request = asking()): Promi
   return answer.ok ? answer.body.toString() : `fault: ${answer.fault.code}`;
 }
 
+/** Expects a deadline of so many milliseconds that was set after `began`, however long ago. */
+export function expectDeadline(deadline: Deadline, milliseconds: number, began: number): void {
+  const left = deadline.budget();
+  expect(left).toBeLessThanOrEqual(milliseconds);
+  expect(left + performance.now() - began).toBeGreaterThan(milliseconds - 1);
+}
+
 /** A promise and the function that settles it, for handlers that wait for the test. */
 export function gate<T = void>() {
   let open!: (value: T) => void;
