@@ -42,11 +42,11 @@ export const lastWords = (log) =>
 /**
  * Resolves when the shop of this launcher is ready.
  * @param {ChildProcess} launcher
- * @param {{ log: string, withinMs: number, isReady: () => boolean }} shop
+ * @param {{ log: string, withinMs: number, isReady: () => boolean, lookEveryMs?: number }} shop
  * @throws with the last words of the launcher
  */
-export async function ready(launcher, { log, withinMs, isReady }) {
-  for (const until = Date.now() + withinMs; Date.now() < until; await sleep(LOOK_EVERY_MS)) {
+export async function ready(launcher, { log, withinMs, isReady, lookEveryMs = LOOK_EVERY_MS }) {
+  for (const until = Date.now() + withinMs; Date.now() < until; await sleep(lookEveryMs)) {
     if (hasExited(launcher)) break;
     if (isReady()) return;
   }

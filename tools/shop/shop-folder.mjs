@@ -30,9 +30,10 @@ export class ShopFolder {
   /**
    * Resolves when every process is ready.
    * @param {readonly string[]} technologies as of `npm start -- --on`
+   * @param {{ lookEveryMs?: number }} [options] how often it is looked whether they are
    * @throws with the last lines of the launcher
    */
-  async start(technologies) {
+  async start(technologies, { lookEveryMs } = {}) {
     fs.mkdirSync(path.dirname(this.log), { recursive: true });
     const out = fs.openSync(this.log, 'a');
     const on = technologies.length > 0 ? ['--', '--on', technologies.join(',')] : [];
@@ -47,6 +48,7 @@ export class ShopFolder {
     await ready(this.#npm, {
       log: this.log,
       withinMs: READY_WITHIN_MS,
+      lookEveryMs,
       isReady: () => isReady(this.run()),
     });
   }

@@ -1,13 +1,12 @@
 // npm run upgrade: whether today's build goes on with what an earlier version left behind. Starts
 // the shop of an earlier commit, places orders, stops it while they are half way, and lets today's
 // build finish them on the same database, files and brokers.
-import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { withDatabase } from './books-read.mjs';
+import { checkOut, copyToday, removeCheckout } from './checkout.mjs';
 import { readJson } from './http-json.mjs';
 import { inventOrder } from './invented-orders.mjs';
 import { eachOf, placeOrder } from './place-order.mjs';
@@ -38,13 +37,6 @@ Exits 1 when an order does not come to its end, or when the books do not agree.`
 /** Orders that today's build takes on top. */
 const MORE = 10;
 const AT_A_TIME = 25;
-/** Files and folders that a start of today's build needs. */
-const COPIED = [
-  'apps', 'libs', 'tools', 'topology.ts', 'tsconfig.json', 'tsconfig.base.json', 'package.json', '.swcrc',
-]; // prettier-ignore
-
-/** The one development tool that a start needs. */
-const COMPILER = 'node_modules/@swc/core';
 
 const { values } = commandLine(HELP, {
   options: {
@@ -60,7 +52,6 @@ const orders = wholeNumber('orders', values.orders, 1);
 const wait = wholeNumber('wait', values.wait, 1) * 1000;
 const technologies = values.on.split(',').filter((name) => name && name !== 'postgres');
 
-const run = promisify(execFile);
 const progress = new Progress();
 const began = performance.now();
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-upgrade-'));
@@ -76,11 +67,11 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM']))
   process.once(signal, () => void end(new Mistake(`Stopped by ${signal}.`)));
 
 async function upgrade() {
-  await checkOut();
+  await checkingOut();
   await starting(before, `the shop of ${from}`);
   await halfWay();
   await before.stop();
-  copyToday();
+  copyToday(today.folder);
   fs.renameSync(path.join(before.folder, '.data'), path.join(today.folder, '.data'));
   await starting(today, "today's build, on the same data");
   await placeAll(today, MORE, orders);
@@ -94,43 +85,10 @@ async function upgrade() {
  */
 const say = (line) => progress.send(`${line} (${seconds(performance.now() - began)})`);
 
-async function checkOut() {
+async function checkingOut() {
   progress.waitFor(`checking out ${from}`);
-  const commit = await run('git', ['rev-parse', '--verify', '--quiet', `${from}^{commit}`]).then(
-    ({ stdout }) => stdout.trim(),
-    () => {
-      throw new Mistake(`There is no commit ${from} in this repository.`);
-    },
-  );
-  await run('git', ['worktree', 'add', '--detach', before.folder, commit]);
-  if (needsTodaysPackages()) linkPackages(before);
-  else await installPackages();
+  await checkOut(from, before.folder, () => progress.waitFor(`npm ci of ${from}`));
   say(`${from} is checked out`);
-}
-
-/** An installation takes a minute; nearly every version of this repository can do without. */
-function needsTodaysPackages() {
-  const [theirs, ours] = [before.folder, root].map((where) =>
-    JSON.parse(fs.readFileSync(path.join(where, 'package-lock.json'), 'utf8')),
-  );
-  return Object.entries(theirs.packages).every(
-    ([name, { version, dev, optional }]) =>
-      name === '' ||
-      ours.packages[name]?.version === version ||
-      (name !== COMPILER && (dev || optional)),
-  );
-}
-
-/** @param {ShopFolder} shop */
-const linkPackages = (shop) =>
-  fs.symlinkSync(path.join(root, 'node_modules'), path.join(shop.folder, 'node_modules'));
-
-async function installPackages() {
-  progress.waitFor(`npm ci of ${from}`);
-  const command = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'];
-  await run('npm', command, { cwd: before.folder, maxBuffer: 64 * 1024 * 1024 }).catch((error) => {
-    throw new Mistake(`npm ci of ${from} failed.\n${String(error.stderr).slice(-1500)}`);
-  });
 }
 
 /**
@@ -170,15 +128,6 @@ async function placeAll(shop, count, first) {
     await placeOrder(gateway, order);
     progress.waitFor(`placing ${bar(++placed, count)}`);
   });
-}
-
-function copyToday() {
-  for (const name of COPIED)
-    fs.cpSync(name, path.join(today.folder, name), {
-      recursive: true,
-      filter: (file) => !file.includes('node_modules'),
-    });
-  linkPackages(today);
 }
 
 async function allEnded() {
@@ -245,7 +194,7 @@ async function end(error) {
   await Promise.all([before.stop(), today.stop()]);
   if (keep) console.log(`Both folders are kept: ${folder}`);
   else {
-    await run('git', ['worktree', 'remove', '--force', before.folder]).catch(() => undefined);
+    await removeCheckout(before.folder);
     fs.rmSync(folder, { recursive: true, force: true });
   }
   if (error === undefined) {
