@@ -7,10 +7,11 @@ import { keepPrivate } from '../tools/dev/private-folder.mjs';
 import { commandLine, wholeNumber } from '../tools/terminal/command-line.mjs';
 import { messageOf, Mistake } from '../tools/terminal/errors.mjs';
 import { seconds } from '../tools/terminal/progress.mjs';
+import { chosenOf, withEarlier, withOtherBuild } from './measure/chosen.mjs';
 import { machine } from './measure/machine.mjs';
 import { allows, installedPeer, installPeers, nodeOf } from './measure/peers.mjs';
 import { endAll } from './measure/processes.mjs';
-import { pictureOf, sectionOf, withSection } from './measure/results.mjs';
+import { pageParts, sectionOf, withSection } from './measure/results.mjs';
 import { interleaved } from './measure/rounds.mjs';
 import { endServers, startServers } from './measure/servers.mjs';
 import { MODES } from './modes.mjs';
@@ -32,8 +33,10 @@ const SMALL = 0.02;
 const HELP = `npm run bench -- <mode> [options]      measures contestants side by side, in turn
 
   --rounds N     (5)
-  --only A,B     some contestants
+  --only A,B     some contestants, or some works
   --works A,B    some works
+  --against C    the shop of an earlier commit beside this one (modes shop, start, memory, idle), in a temporary work
+                 tree with its own packages
   --with FOLDER  a build of other sources as one more contestant: npm run build there, then its dist/
   --small        few messages: whether each contestant does what it promises; the figures say nothing
   --write        writes ${PAGE}, and pictures beside it
@@ -53,6 +56,7 @@ const { values, positionals } = commandLine(HELP, {
     only: { type: 'string' },
     works: { type: 'string' },
     with: { type: 'string' },
+    against: { type: 'string' },
     node: { type: 'string' },
     small: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
@@ -71,8 +75,14 @@ const servers = new Map();
 /** @type {Promise<void> | undefined} */
 let ending;
 
+/** @type {Mode['finish']} */
+let finish;
+
 /** Ends everything that this command started. */
-const end = () => (ending ??= endAll().then(endServers));
+const end = () =>
+  (ending ??= endAll()
+    .then(() => finish?.())
+    .then(endServers));
 let isStopped = false;
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM']))
   process.once(signal, () => {
@@ -120,56 +130,27 @@ function list() {
 
 /** @param {Mode} mode */
 async function run(mode) {
-  const chosen = withOtherBuild(chosenOf(mode));
+  if (values.small && values.write)
+    throw new Mistake('--small --write: figures of few messages say nothing, and are not written.');
+  const { contestants, works } = chosenOf(mode, values);
   const result = await measured(
-    { ...mode, contestants: chosen },
+    {
+      ...mode,
+      contestants: withEarlier(
+        mode,
+        withOtherBuild(mode, contestants, values.with),
+        values.against,
+      ),
+    },
     {
       rounds: wholeNumber('rounds', values.rounds, 1),
       scale: values.small ? SMALL : 1,
-      works: values.works?.split(','),
+      works: works.map(({ name }) => name),
     },
   );
   console.log(sectionOf(result));
   if (values.write) write(result);
   return result.failures.length === 0;
-}
-
-/**
- * @template T
- * @param {string} option
- * @param {string | undefined} text
- * @param {readonly T[]} all
- * @param {(one: T) => string} nameOf
- */
-function named(option, text, all, nameOf) {
-  const names = text?.split(',');
-  const unknown = names?.find((name) => !all.some((one) => nameOf(one) === name));
-  if (unknown !== undefined)
-    throw new Mistake(`--${option} ${unknown}: there are ${all.map(nameOf).join(', ')}.`);
-  return names ? all.filter((one) => names.includes(nameOf(one))) : [...all];
-}
-
-/** @param {Mode} mode */
-function chosenOf({ works, contestants }) {
-  named('works', values.works, works, ({ name }) => name);
-  const chosen = named('only', values.only, contestants, ({ name }) => name);
-  return values.only ? chosen : chosen.filter(({ onlyWhenNamed }) => !onlyWhenNamed);
-}
-
-/**
- * Each one of Parley twice, with `--with`: of these sources, then of the other build.
- * @param {Contestant[]} chosen
- */
-function withOtherBuild(chosen) {
-  const folder = values.with;
-  if (folder === undefined) return chosen;
-  if (!fs.existsSync(path.join(folder, 'libs/parley')))
-    throw new Mistake(`--with ${folder}: there is no build of Parley.`);
-  return chosen.flatMap((one) =>
-    one.name.startsWith('parley')
-      ? [one, { ...one, name: `${one.name}-with`, label: `${one.label} (${folder})`, dist: folder }]
-      : [one],
-  );
 }
 
 /**
@@ -215,6 +196,8 @@ async function measured(mode, { rounds, scale, works, node: given }) {
   for (const sentence of leftOut) console.error(`left out: ${sentence}`);
   /** @type {Context} */
   const context = { dist: OUT, node, servers, scale, wants: (work) => works?.includes(work) ?? true}; // prettier-ignore
+  finish = mode.finish;
+  await mode.prepare?.(able);
   /** @type {Map<string, Record<string, Figures>[]>} */
   const rows = new Map(able.map(({ name }) => [name, []]));
   /** @type {string[]} */
@@ -244,14 +227,13 @@ async function measured(mode, { rounds, scale, works, node: given }) {
 
 /** @param {Result} result */
 function write(result) {
-  const { mode } = result;
+  const { sections, pictures } = pageParts(result, path.basename(PLOTS));
   fs.mkdirSync(PLOTS, { recursive: true });
-  for (const work of mode.works) {
-    const picture = pictureOf(result, work);
-    if (picture) fs.writeFileSync(path.join(PLOTS, `${mode.name}-${work.name}.svg`), picture);
+  for (const { name, picture } of pictures) fs.writeFileSync(path.join(PLOTS, name), picture);
+  for (const { again, text } of sections) {
+    const page = fs.existsSync(PAGE) ? fs.readFileSync(PAGE, 'utf8') : undefined;
+    fs.writeFileSync(PAGE, withSection(page, again, text));
   }
-  const page = fs.existsSync(PAGE) ? fs.readFileSync(PAGE, 'utf8') : undefined;
-  fs.writeFileSync(PAGE, withSection(page, mode.name, sectionOf(result, { plots: 'plots' })));
 }
 
 async function quick() {

@@ -3,7 +3,7 @@
 /** @import { Running, ServerName } from './servers.mjs' */
 
 /**
- * Figures of a contestant for one work of one round, by the names of FIGURES.
+ * Figures of a contestant for one work of one round, or one of its steps, by the names of FIGURES.
  * @typedef {Partial<Record<FigureName, number>>} Figures
  * @typedef {keyof typeof FIGURES} FigureName
  */
@@ -12,6 +12,9 @@
  * @typedef {object} Work
  * @property {string} name
  * @property {string} what a line of the page
+ * @property {string} [by] the heading of its steps: its figures have names as `waiting/1000`, and its table a line for
+ * each step
+ * @property {FigureName[]} [shows] drawn over its steps, which are numbers
  */
 
 /**
@@ -25,7 +28,9 @@
  * @property {string[]} [without] works that it cannot do
  * @property {ServerName[]} [servers] beside the mode's; the last of all does its work
  * @property {boolean} [onlyWhenNamed] by `--only`
+ * @property {string} [limit] what it is compared with, if not with the mode's
  * @property {string} [dist] of Parley: another build than the one of these sources
+ * @property {string} [against] the commit whose shop it is, if not of these sources
  */
 
 /**
@@ -45,6 +50,10 @@
  * @property {Work[]} works
  * @property {Contestant[]} contestants those of Parley have names that begin with `parley`
  * @property {string} [limit] the contestant by hand, which all are compared with
+ * @property {string} [compared] how the column of that is called, if it is not by hand
+ * @property {boolean} [apart] each work has a section of its own on the page
+ * @property {(contestants: readonly Contestant[]) => Promise<unknown>} [prepare] before the rounds
+ * @property {() => Promise<unknown>} [finish] after them, also after a failure or a signal
  * @property {(contestant: Contestant, context: Context, round: number) => Promise<Record<string, Figures>>} measure
  * by work; rejects when the contestant did not do what it promises
  */
@@ -68,6 +77,13 @@ export const FIGURES = {
   queries: { column: 'queries a second', write: milliseconds },
   cpuMinute: { column: 'CPU s a minute, Node', write: seconds },
   cpuMinuteServer: { column: 'CPU s a minute, server', write: seconds },
-  startSeconds: { column: 'seconds', write: seconds },
-  memory: { column: 'MiB', write: whole },
+  startSeconds: { column: 'start, s', write: seconds },
+  cpuSeconds: { column: 'CPU s', write: seconds },
+  claimP50: { column: 'claim p50, ms', write: milliseconds },
+  claimP99: { column: 'claim p99, ms', write: milliseconds },
+  quietP99: { column: 'p99 without the hot lane, ms', write: milliseconds },
+  longest: { column: 'last, ms', write: milliseconds },
+  drainSeconds: { column: 'empty after, s', write: seconds },
+  memory: { column: 'memory, MiB', write: whole },
+  indexSize: { column: 'indexes, MiB', write: milliseconds },
 };

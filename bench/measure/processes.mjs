@@ -4,7 +4,7 @@ import { once } from 'node:events';
 
 /** @import { ChildProcess } from 'node:child_process' */
 
-/** Longest time for one order: a contestant that lost a message would wait for ever. */
+/** Longest time for one order, if nothing else is said: a contestant that lost a message would wait for ever. */
 const PATIENCE_MS = 240_000;
 const END_MS = 5_000;
 
@@ -26,11 +26,12 @@ const OUTPUT_AT_MOST = 20_000;
  * Resolves when the program says that it is ready.
  * @param {string} program
  * @param {string[]} args
- * @param {{ node?: string, name?: string, cwd?: string, env?: Record<string, string> }} [options]
+ * @param {{ node?: string, name?: string, cwd?: string, env?: Record<string, string>, patienceMs?: number }} [options]
  * node: the one that runs it
  * @returns {Promise<Servant>}
  */
-export async function start(program, args, { node, name = program, cwd, env } = {}) {
+export async function start(program, args, options = {}) {
+  const { node, name = program, cwd, env, patienceMs = PATIENCE_MS } = options;
   const child = fork(program, args, {
     execPath: node,
     execArgv: ['--no-deprecation'],
@@ -49,14 +50,14 @@ export async function start(program, args, { node, name = program, cwd, env } = 
   died.catch(() => undefined); // heard by who waits for an answer
   const answer = async () => {
     const late = new AbortController();
-    const time = setTimeout(() => late.abort(), PATIENCE_MS);
+    const time = setTimeout(() => late.abort(), patienceMs);
     try {
       const [said] = await Promise.race([once(child, 'message', { signal: late.signal }), died]);
       if (said?.error) throw new Error(`${name}: ${said.error}`);
       return said;
     } catch (error) {
       if (!late.signal.aborted) throw error;
-      throw new Error(`${name} did not answer within ${PATIENCE_MS / 1000} s:\n${output.trim()}`, {
+      throw new Error(`${name} did not answer within ${patienceMs / 1000} s:\n${output.trim()}`, {
         cause: error,
       });
     } finally {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bars } from '../../tools/calls/plot.mjs';
 import { isWorse } from '../quick.mjs';
-import { cpuRatios, sectionOf, tableOf, withSection } from './results.mjs';
+import { curves } from './curves.mjs';
+import { cpuRatios, pageParts, sectionOf, tableOf, withSection } from './results.mjs';
 
 /** @import { Mode } from './mode.mjs' */
 /** @import { Result } from './results.mjs' */
@@ -72,6 +73,71 @@ test('a section names the machine, the settings of who took part, and who was le
   assert.match(section, /!\[send one by one\]\(plots\/letters-send\.svg\)/);
   assert.match(section, /- \*\*by hand\*\*: a table\n- left out: owl: it sleeps$/);
   assert.doesNotMatch(section, /pigeons|read letters|busy/);
+});
+
+test('a contestant with a limit of its own is compared with that one', () => {
+  const { rows, ...rest } = result();
+  const contestants = mode.contestants.map((one) => ({ ...one, limit: one.name === 'parley' ? 'pigeon' : 'by-hand' })); // prettier-ignore
+  rows.set('pigeon', [{ send: { cpuNode: 4 } }]);
+  assert.deepEqual(cpuRatios({ ...rest, rows, mode: { ...mode, contestants } }, 'parley', 'send'), [0.5]); // prettier-ignore
+});
+
+const grown = { name: 'heaps', what: 'heaps of letters', by: 'letters', shows: /** @type {const} */ (['p99']) }; // prettier-ignore
+
+/** @returns {Result} */
+const grownResult = () => ({
+  ...result(),
+  mode: { ...mode, limit: undefined, apart: true, works: [{ ...grown, shows: [...grown.shows] }, send] }, // prettier-ignore
+  rows: new Map([
+    [
+      'parley',
+      [1, 3].map((p99) => ({
+        'heaps/10': { p99 },
+        'heaps/2000': { p99: p99 * 2 },
+        send: { p50: 7 },
+      })),
+    ],
+  ]),
+});
+
+test('a work with steps has a line for each, with its own figures', () => {
+  assert.deepEqual(tableOf(grownResult(), grownResult().mode.works[0] ?? send), [
+    '| contestant | letters | p99, ms |',
+    '|---|--:|--:|',
+    '| Parley | 10 | 2.00 (1.00–3.00) |',
+    '| Parley | 2,000 | 4.00 (2.00–6.00) |',
+  ]);
+});
+
+test('works apart have a section each, which says how it is measured again, and a picture each', () => {
+  const { sections, pictures } = pageParts(grownResult(), 'plots');
+  assert.deepEqual(
+    sections.map(({ again }) => again),
+    ['letters --only heaps', 'letters --only send'],
+  );
+  assert.match(
+    sections[0]?.text ?? '',
+    /^## letters: heaps\n[^]*!\[heaps of letters\]\(plots\/letters-heaps\.svg\)/,
+  );
+  assert.doesNotMatch(sections[0]?.text ?? '', /send one by one/);
+  assert.deepEqual(
+    pictures.map(({ name }) => name),
+    ['letters-heaps.svg', 'letters-send.svg'],
+  );
+});
+
+test('a curve goes through the median of each step, steps as far apart as their logarithms', () => {
+  const panels = [{ name: 'p99', lines: [{ name: 'Parley', points: /** @type {[number, number][]} */ ([[1, 5], [10, 10], [100, 20]]) }] }]; // prettier-ignore
+  const [, drawn = ''] = /polyline points="([^"]+)"/.exec(curves('heaps', 'letters', panels)) ?? [];
+  const points = drawn.split(' ').map((point) => point.split(',').map(Number));
+  const [[x1 = 0, y1 = 0] = [], [x2 = 0, y2 = 0] = [], [x3 = 0, y3 = 0] = []] = points;
+  assert.equal(x2 - x1, x3 - x2);
+  assert.ok(Math.abs(y1 - y2 - (y2 - y3) / 2) < 0.2); // 5 above 5, then 10 above 10
+});
+
+test('a curve of one step, or of nothing at all but zero, is drawn by numbers', () => {
+  const one = curves('heaps', 'letters', [{ name: 'p99', lines: [{ name: 'Parley', points: [[1, 0]] }] }]); // prettier-ignore
+  assert.doesNotMatch(one, /NaN|Infinity/);
 });
 
 test('a section of a busy machine says so', () => {

@@ -1,0 +1,73 @@
+// Who takes part in a run of a mode, and in which works.
+import fs from 'node:fs';
+import path from 'node:path';
+import { Mistake } from '../../tools/terminal/errors.mjs';
+
+/** @import { Contestant, Mode, Work } from './mode.mjs' */
+
+/** @typedef {Pick<Mode, 'name' | 'works' | 'contestants' | 'prepare'>} Choosable */
+
+/**
+ * @template {{ name: string }} T
+ * @param {string} option
+ * @param {string | undefined} text
+ * @param {readonly T[]} all
+ * @returns {T[] | undefined} undefined when nothing was named
+ */
+function named(option, text, all) {
+  const names = text?.split(',');
+  const unknown = names?.find((one) => !all.some(({ name }) => name === one));
+  if (unknown !== undefined)
+    throw new Mistake(`--${option} ${unknown}: there are ${all.map(({ name }) => name).join(', ')}.`); // prettier-ignore
+  return names && all.filter(({ name }) => names.includes(name));
+}
+
+/**
+ * `--only` names contestants or works: those of a sort that it does not name all take part.
+ * @param {Choosable} mode
+ * @param {{ only?: string, works?: string }} options
+ */
+export function chosenOf({ contestants, works }, options) {
+  /** @type {(Contestant | Work)[] | undefined} */
+  const only = named('only', options.only, /** @type {(Contestant | Work)[]} */ ([...contestants, ...works])); // prettier-ignore
+  const some = contestants.filter((one) => only?.includes(one));
+  const asked = named('works', options.works, works) ?? works;
+  const narrowed = asked.filter((one) => only?.includes(one));
+  return {
+    contestants: some.length > 0 ? some : contestants.filter((one) => !one.onlyWhenNamed),
+    works: narrowed.length > 0 ? narrowed : asked,
+  };
+}
+
+/**
+ * Beside the shop of these sources that of an earlier commit, with `--against`.
+ * @param {Choosable} mode
+ * @param {Contestant[]} chosen
+ * @param {string} [against]
+ */
+export function withEarlier({ name, prepare }, chosen, against) {
+  if (against === undefined) return chosen;
+  if (!prepare) throw new Mistake(`--against ${against}: mode ${name} is not one of the shop.`);
+  return chosen.flatMap((one) => [
+    one,
+    { ...one, name: `${one.name}-against`, label: `${one.label}, ${against}`, against },
+  ]);
+}
+
+/**
+ * Each one of Parley twice, with `--with`: of these sources, then of the other build.
+ * @param {Choosable} mode
+ * @param {Contestant[]} chosen
+ * @param {string} [folder]
+ */
+export function withOtherBuild({ name, prepare }, chosen, folder) {
+  if (folder === undefined) return chosen;
+  if (prepare) throw new Mistake(`--with ${folder}: mode ${name} builds the shop itself; --against COMMIT compares it.`); // prettier-ignore
+  if (!fs.existsSync(path.join(folder, 'libs/parley')))
+    throw new Mistake(`--with ${folder}: there is no build of Parley.`);
+  return chosen.flatMap((one) =>
+    one.name.startsWith('parley')
+      ? [one, { ...one, name: `${one.name}-with`, label: `${one.label} (${folder})`, dist: folder }]
+      : [one],
+  );
+}
