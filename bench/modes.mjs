@@ -1,4 +1,5 @@
 // Every mode of the bench.
+import { broadcast } from './broadcasts/mode.mjs';
 import { call } from './calls/mode.mjs';
 import { MESSAGE_MODES } from './messages/modes.mjs';
 import { saga } from './sagas/mode.mjs';
@@ -6,6 +7,10 @@ import { saga } from './sagas/mode.mjs';
 const [commandPostgres, ...otherMessages] = MESSAGE_MODES;
 
 /** @type {readonly import('./measure/mode.mjs').Mode[]} */
-export const MODES = [commandPostgres, call, saga, ...otherMessages].filter(
-  (mode) => mode !== undefined,
-);
+export const MODES = [
+  commandPostgres,
+  call,
+  saga,
+  broadcast,
+  ...otherMessages,
+].filter((mode) => mode !== undefined);

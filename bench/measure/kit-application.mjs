@@ -71,23 +71,24 @@ export function controllerWith(methods) {
  * @param {any[]} [options.imports]
  * @param {any[]} [options.migrations]
  * @param {number} [options.concurrency]
+ * @param {boolean} [options.store] false: without one, and so without transactions
  */
 export async function startService(place, options) {
   const { service, technologies, urls, controllers = [], imports = [] } = options;
-  const { migrations = [], concurrency = 10 } = options;
+  const { migrations = [], concurrency = 10, store = true } = options;
   const kit = kitIn(place.dist);
   const { MessagingModule, Messenger, Transactions, startMessaging } = kit('messaging');
   const { PostgresStore } = kit('transports/postgres');
   const url = databaseOf(place, service);
   const dataSource = new DataSource({ type: 'postgres', url, poolSize: concurrency + 2, migrations }); // prettier-ignore
-  await dataSource.initialize();
+  if (store) await dataSource.initialize();
   if (migrations.length > 0) await dataSource.runMigrations();
   const messaging = MessagingModule.forRoot({
     service,
     build: 'bench',
     technologies: technologies.map((name) => kit(`transports/${name}`)[name]),
     urls,
-    store: new PostgresStore(dataSource, { service }),
+    store: store ? new PostgresStore(dataSource, { service }) : undefined,
     concurrency,
     /** @param {string} level @param {string} text @param {unknown} details */
     log: (level, text, details) => level !== 'info' && console.error(level, text, details),
