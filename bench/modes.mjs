@@ -3,6 +3,7 @@ import { broadcast } from './broadcasts/mode.mjs';
 import { call } from './calls/mode.mjs';
 import { MESSAGE_MODES } from './messages/modes.mjs';
 import { saga } from './sagas/mode.mjs';
+import { SHOP_MODES } from './shop/modes.mjs';
 
 const [commandPostgres, ...otherMessages] = MESSAGE_MODES;
 
@@ -13,4 +14,5 @@ export const MODES = [
   saga,
   broadcast,
   ...otherMessages,
+  ...SHOP_MODES,
 ].filter((mode) => mode !== undefined);
