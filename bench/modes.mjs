@@ -1,6 +1,7 @@
 // Every mode of the bench.
 import { broadcast } from './broadcasts/mode.mjs';
 import { call } from './calls/mode.mjs';
+import { growth } from './growth/mode.mjs';
 import { MESSAGE_MODES } from './messages/modes.mjs';
 import { saga } from './sagas/mode.mjs';
 import { SHOP_MODES } from './shop/modes.mjs';
@@ -15,4 +16,5 @@ export const MODES = [
   broadcast,
   ...otherMessages,
   ...SHOP_MODES,
+  growth,
 ].filter((mode) => mode !== undefined);
