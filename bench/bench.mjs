@@ -7,7 +7,7 @@ import { keepPrivate } from '../tools/dev/private-folder.mjs';
 import { commandLine, wholeNumber } from '../tools/terminal/command-line.mjs';
 import { messageOf, Mistake } from '../tools/terminal/errors.mjs';
 import { seconds } from '../tools/terminal/progress.mjs';
-import { chosenOf, withEarlier, withOtherBuild } from './measure/chosen.mjs';
+import { chosenOf, stepsOf, withEarlier, withOtherBuild } from './measure/chosen.mjs';
 import { machine } from './measure/machine.mjs';
 import { allows, installedPeer, installPeers, nodeOf } from './measure/peers.mjs';
 import { endAll } from './measure/processes.mjs';
@@ -35,6 +35,7 @@ const HELP = `npm run bench -- <mode> [options]      measures contestants side b
   --rounds N     (5)
   --only A,B     some contestants, or some works
   --works A,B    some works
+  --steps N,N    some steps of a work that has steps (growth)
   --against C    the shop of an earlier commit beside this one (modes shop, start, memory, idle), in a temporary work
                  tree with its own packages
   --with FOLDER  a build of other sources as one more contestant: npm run build there, then its dist/
@@ -55,6 +56,7 @@ const { values, positionals } = commandLine(HELP, {
     rounds: { type: 'string', default: '5' },
     only: { type: 'string' },
     works: { type: 'string' },
+    steps: { type: 'string' },
     with: { type: 'string' },
     against: { type: 'string' },
     node: { type: 'string' },
@@ -132,6 +134,8 @@ function list() {
 async function run(mode) {
   if (values.small && values.write)
     throw new Mistake('--small --write: figures of few messages say nothing, and are not written.');
+  if (values.steps && values.write)
+    throw new Mistake('--steps --write: a section has all steps of its work.');
   const { contestants, works } = chosenOf(mode, values);
   const result = await measured(
     {
@@ -146,6 +150,7 @@ async function run(mode) {
       rounds: wholeNumber('rounds', values.rounds, 1),
       scale: values.small ? SMALL : 1,
       works: works.map(({ name }) => name),
+      steps: stepsOf(mode, works, values.steps),
     },
   );
   console.log(sectionOf(result));
@@ -170,10 +175,10 @@ function whyNot({ label, packages = [] }, version) {
 /**
  * Rounds of a mode.
  * @param {Mode} mode
- * @param {{ rounds: number, scale: number, works?: string[], node?: string }} options node: default, the one of the contestants
+ * @param {{ rounds: number, scale: number, works?: string[], steps?: number[], node?: string }} options node: default, the one of the contestants
  * @returns {Promise<Result & { failures: string[] }>}
  */
-async function measured(mode, { rounds, scale, works, node: given }) {
+async function measured(mode, { rounds, scale, works, steps, node: given }) {
   keepPrivate(RAW);
   installPeers(mode.contestants.flatMap(({ packages = [] }) => packages));
   const node = given ?? nodeOf(values.node);
@@ -194,8 +199,16 @@ async function measured(mode, { rounds, scale, works, node: given }) {
     else able.push(contestant);
   }
   for (const sentence of leftOut) console.error(`left out: ${sentence}`);
+  if (able.length === 0) throw new Mistake('There is nobody left to be measured.');
   /** @type {Context} */
-  const context = { dist: OUT, node, servers, scale, wants: (work) => works?.includes(work) ?? true}; // prettier-ignore
+  const context = {
+    dist: OUT,
+    node,
+    servers,
+    scale,
+    wants: (work, step) =>
+      (works?.includes(work) ?? true) && (step === undefined || (steps?.includes(step) ?? true)),
+  };
   finish = mode.finish;
   await mode.prepare?.(able);
   /** @type {Map<string, Record<string, Figures>[]>} */

@@ -17,7 +17,7 @@ export function timedClaims(dist) {
   const { query } = Client.prototype;
   /** @type {number[]} */
   const took = [];
-  Client.prototype.query = function (...given) {
+  Client.prototype.query = function (/** @type {any[]} */ ...given) {
     const done = given.at(-1);
     if (!STATEMENTS.has(given[0]?.name) || typeof done !== 'function')
       return query.apply(this, given);

@@ -40,6 +40,20 @@ export function chosenOf({ contestants, works }, options) {
 }
 
 /**
+ * The steps that `--steps` names; undefined when it names none.
+ * @param {Choosable} mode
+ * @param {readonly Work[]} chosen
+ * @param {string} [text]
+ */
+export function stepsOf({ name }, chosen, text) {
+  const all = [...new Set(chosen.flatMap(({ steps = [] }) => steps))];
+  if (text !== undefined && all.length === 0)
+    throw new Mistake(`--steps ${text}: mode ${name} has no steps.`);
+  const found = named('steps', text, all.map((step) => ({ name: String(step) }))); // prettier-ignore
+  return found?.map((step) => Number(step.name));
+}
+
+/**
  * Beside the shop of these sources that of an earlier commit, with `--against`.
  * @param {Choosable} mode
  * @param {Contestant[]} chosen

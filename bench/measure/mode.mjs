@@ -14,7 +14,8 @@
  * @property {string} what a line of the page
  * @property {string} [by] the heading of its steps: its figures have names as `waiting/1000`, and its table a line for
  * each step
- * @property {FigureName[]} [shows] drawn over its steps, which are numbers
+ * @property {readonly number[]} [steps] if they are numbers
+ * @property {FigureName[]} [shows] drawn over its steps
  */
 
 /**
@@ -39,7 +40,7 @@
  * @property {string} node
  * @property {ReadonlyMap<ServerName, Running>} servers
  * @property {number} scale counts are multiplied with it
- * @property {(work: string) => boolean} wants
+ * @property {(work: string, step?: number) => boolean} wants
  */
 
 /**
