@@ -62,13 +62,15 @@
 /** @param {number} value */
 const whole = (value) => Math.round(value).toLocaleString('en-GB');
 /** @param {number} value */
+const rate = (value) => (value < 100 ? value.toFixed(1) : whole(value));
+/** @param {number} value */
 const seconds = (value) => value.toFixed(value < 0.1 ? 3 : 2);
 /** @param {number} value */
 const milliseconds = (value) => value.toFixed(value < 10 ? 2 : 0);
 
 /** Every figure of a table: its column, and how it is written. */
 export const FIGURES = {
-  rate: { column: 'a second', write: whole },
+  rate: { column: 'a second', write: rate },
   cpuNode: { column: 'CPU s a 1,000, Node', write: seconds },
   cpuCaller: { column: 'of it the caller', write: seconds },
   cpuServer: { column: 'server', write: seconds },
