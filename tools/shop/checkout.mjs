@@ -10,7 +10,8 @@ const run = promisify(execFile);
 
 /** Files and folders that a start of today's build needs. */
 const COPIED = [
-  'apps', 'libs', 'tools', 'topology.ts', 'tsconfig.json', 'tsconfig.base.json', 'package.json', '.swcrc',
+  'apps', 'libs', 'tools', 'topology.ts', 'tsconfig.json', 'tsconfig.base.json', 'package.json',
+  'package-lock.json', '.swcrc',
 ]; // prettier-ignore
 
 /** The one development tool that a start needs. */
