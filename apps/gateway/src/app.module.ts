@@ -13,6 +13,7 @@ import { edgeSchema } from './graphql/schema';
 import { GraphqlSettings, settingsOf } from './graphql/settings';
 import { GraphqlSockets } from './graphql/sockets';
 import { ClientLimits } from './limits/client-limits';
+import { PageOrigins } from './limits/cross-origin';
 import { storeAt } from './limits/limiter-store';
 import { RateLimits } from './limits/rate-limits';
 import { Streams } from './limits/streams';
@@ -27,6 +28,7 @@ const {
   RATE_LIMIT_URL: store,
   STREAMS_PER_CLIENT: perClient,
   STREAMS_AT_MOST: inTotal,
+  CORS_ORIGINS: origins,
 } = environment;
 
 @Module({
@@ -43,6 +45,7 @@ const {
       useFactory: () =>
         new RateLimits({ reads, writes }, store === undefined ? undefined : storeAt(store)),
     },
+    { provide: PageOrigins, useFactory: () => new PageOrigins(origins) },
     { provide: Streams, useFactory: () => new Streams({ perClient, inTotal }) },
     { provide: GuestTokens, useFactory: () => GuestTokens.from(environment) },
     GraphqlEdge,

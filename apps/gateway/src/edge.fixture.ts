@@ -15,7 +15,7 @@ import { Authentication } from './authentication';
 import { BroadcastsController } from './broadcasts.controller';
 import { edge } from './edge';
 import { GraphqlSettings } from './graphql/settings';
-import { openToOrigins } from './limits/cross-origin';
+import { openToOrigins, PageOrigins } from './limits/cross-origin';
 import { type Limit, RateLimits, type RequestKind } from './limits/rate-limits';
 import { type StreamLimits, Streams } from './limits/streams';
 import { OrderFeed } from './order-feed';
@@ -128,6 +128,7 @@ export class EdgeOnTrial {
       ...providers,
       ...replaced,
       { provide: RateLimits, useValue: rateLimits },
+      { provide: PageOrigins, useValue: new PageOrigins(origins) },
       {
         provide: Streams,
         useValue: new Streams({ perClient: Infinity, inTotal: Infinity, ...streams }),
@@ -156,7 +157,7 @@ export class EdgeOnTrial {
       });
     answerProblems(this.app, new ProblemFilter(edge));
     edge.configure(this.app);
-    openToOrigins(this.app, origins);
+    openToOrigins(this.app);
     await this.app.listen(0, '127.0.0.1');
     const received = [OrderFeed, Prices].map((part) => ({
       provide: part,

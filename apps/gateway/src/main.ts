@@ -4,7 +4,7 @@ import { environment } from './config';
 import { edge } from './edge';
 import { openToOrigins } from './limits/cross-origin';
 
-const { CORS_ORIGINS, TRUSTED_PROXIES } = environment;
+const { TRUSTED_PROXIES } = environment;
 
 void serve(AppModule, {
   http: {
@@ -12,7 +12,7 @@ void serve(AppModule, {
     fastify: { ...edge.fastify, trustProxy: TRUSTED_PROXIES },
     configure: (app) => {
       edge.configure(app);
-      openToOrigins(app, CORS_ORIGINS);
+      openToOrigins(app);
     },
   },
 });

@@ -163,6 +163,34 @@ describe('a subscription', () => {
     expect(error.message).toContain(status);
   });
 
+  describe('of a page', () => {
+    let listing: EdgeOnTrial;
+    beforeAll(async () => {
+      const origins = ['https://shop.example'];
+      listing = await EdgeOnTrial.start(undefined, undefined, { origins });
+    });
+    afterAll(() => listing.close());
+
+    const opened = async (edge: EdgeOnTrial, origin: string) => {
+      const socket = await SocketOnTrial.open(edge.url, { origin });
+      socket.socket.terminate();
+      return socket.over;
+    };
+
+    it.each(['https://evil.example', 'https://shop.example.evil.example', 'null', 'garbage'])(
+      'is refused to one of the origin %s',
+      async (origin) => {
+        for (const one of [edge, listing]) await expect(opened(one, origin)).rejects.toThrow('403');
+        await expect(opened(edge, 'https://shop.example')).rejects.toThrow('403');
+      },
+    );
+
+    it("is open to one of an origin that is listed, and of the edge's own", async () => {
+      await opened(listing, 'https://shop.example');
+      for (const one of [edge, listing]) await opened(one, one.url);
+    });
+  });
+
   it('leaves requests that offer another protocol as they are', async () => {
     const offer = 'connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n'; // prettier-ignore
     const body = JSON.stringify({ query: '{ product(sku: "TEA-0001") { sku } }' });

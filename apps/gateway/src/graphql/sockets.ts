@@ -8,6 +8,7 @@ import { type ExecutionArgs, GraphQLError } from 'graphql';
 import { type Context, handleProtocols, makeServer, type SubscribePayload } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { Callers } from '../callers';
+import { PageOrigins } from '../limits/cross-origin';
 import { callerWithOrders, type EdgeContext } from './context';
 import { GraphqlRequest, operationIn } from './documents';
 import { refused, shown } from './errors';
@@ -67,6 +68,7 @@ export class GraphqlSockets implements OnModuleInit, OnModuleDestroy {
     private readonly edge: GraphqlEdge,
     private readonly callers: Callers,
     private readonly settings: GraphqlSettings,
+    private readonly origins: PageOrigins,
   ) {}
 
   onModuleInit(): void {
@@ -87,6 +89,8 @@ export class GraphqlSockets implements OnModuleInit, OnModuleDestroy {
     socket.on('error', () => socket.destroy());
     if (request.url?.split('?')[0] !== '/graphql')
       return refuseUpgrade(socket, 404, 'There is no WebSocket here');
+    if (!this.origins.mayConnect(request.headers))
+      return refuseUpgrade(socket, 403, 'Pages of this origin may not use the shop');
     if (this.isClosing || this.sockets.clients.size >= this.settings.sockets)
       return refuseUpgrade(socket, 503, 'There are no further WebSockets right now');
     if (!handleProtocols(request.headers['sec-websocket-protocol'] ?? ''))

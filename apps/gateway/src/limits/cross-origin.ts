@@ -1,16 +1,33 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 
 const PREFLIGHT_KEPT_S = 600;
 
+/** The origins whose pages may use the edge from a browser. */
+export class PageOrigins {
+  /** @param listed `https://shop.example`, or `*` alone for every page; empty: no page of others */
+  constructor(readonly listed: readonly string[] = []) {}
+
+  /**
+   * True when the sender of a request may open a WebSocket, which browsers do without asking: a page
+   * that is listed, one of the edge's own origin, or no page at all.
+   */
+  mayConnect({ origin, host }: Pick<IncomingHttpHeaders, 'origin' | 'host'>): boolean {
+    if (origin === undefined || this.listed.includes('*') || this.listed.includes(origin))
+      return true;
+    return URL.canParse(origin) && new URL(origin).host === host?.toLowerCase();
+  }
+}
+
 /**
  * Lets pages of other origins use the edge from a browser (CORS). Without an origin no page may,
  * the default of browsers. Credentials are bearer tokens that the page adds itself, never cookies.
- * @param origins `https://shop.example`, or `*` alone for every page
  */
-export function openToOrigins(app: NestFastifyApplication, origins: readonly string[]): void {
-  if (origins.length === 0) return;
+export function openToOrigins(app: NestFastifyApplication): void {
+  const { listed } = app.get(PageOrigins);
+  if (listed.length === 0) return;
   app.enableCors({
-    origin: origins.includes('*') ? '*' : [...origins],
+    origin: listed.includes('*') ? '*' : [...listed],
     methods: ['GET', 'HEAD', 'POST'],
     allowedHeaders: [
       'authorization',
@@ -18,6 +35,7 @@ export function openToOrigins(app: NestFastifyApplication, origins: readonly str
       'idempotency-key',
       'if-none-match',
       'last-event-id',
+      'request-timeout',
       'traceparent',
     ],
     exposedHeaders: [

@@ -139,7 +139,8 @@ describe('an edge with limits', () => {
       const response = await preflight('https://shop.example');
       expect(response.status).toBe(204);
       expect(response.headers.get('access-control-allow-origin')).toBe('https://shop.example');
-      expect(response.headers.get('access-control-allow-headers')).toContain('idempotency-key');
+      for (const header of ['authorization', 'idempotency-key', 'request-timeout'])
+        expect(response.headers.get('access-control-allow-headers')).toContain(header);
       expect(response.headers.get('access-control-allow-credentials')).toBeNull();
     });
 
