@@ -8,6 +8,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { Checks } from '../terminal/checks.mjs';
 import { messageOf } from '../terminal/errors.mjs';
 import { isSame } from '../dev/process-tree.mjs';
 import { readRun, RUN_FILE } from '../dev/run-file.mjs';
@@ -36,27 +37,7 @@ const READY_WITHIN_MS = 120_000;
 const STOPPED_WITHIN_MS = 15_000;
 const SUITE_WITHIN_MS = 1_200_000;
 
-let passed = 0;
-let failed = 0;
-
-/**
- * @param {string} what
- * @param {() => Promise<string | void>} work
- */
-async function check(what, work) {
-  const began = performance.now();
-  const took = () => `${((performance.now() - began) / 1000).toFixed(1)} s`;
-  try {
-    const detail = await work();
-    passed++;
-    console.log(`✓ ${what}${detail ? `: ${detail}` : ''} (${took()})`);
-    return true;
-  } catch (error) {
-    failed++;
-    console.log(`✗ ${what}: ${messageOf(error)} (${took()})`);
-    return false;
-  }
-}
+const checks = new Checks();
 
 /**
  * @template T
@@ -162,8 +143,8 @@ async function suite() {
     ? JSON.parse(fs.readFileSync(total, 'utf8'))
     : { passed: 0, failed: 0 };
   fs.rmSync(total, { force: true });
-  passed += counted.passed;
-  failed += counted.failed || (code === 0 && counted.passed > 0 ? 0 : 1);
+  checks.passed += counted.passed;
+  checks.failed += counted.failed || (code === 0 && counted.passed > 0 ? 0 : 1);
 }
 
 async function manyOrders() {
@@ -217,16 +198,21 @@ async function through(on) {
   const started = launch(on);
   const end = () => started.child.kill('SIGTERM');
   process.on('exit', end);
-  if (await check(`npm start on ${on}`, () => ready(started))) {
+  if (await checks.check(`npm start on ${on}`, () => ready(started))) {
     await suite();
-    await check(`${options.orders} orders on ${on}, ${options.concurrency} at a time`, manyOrders);
+    await checks.check(
+      `${options.orders} orders on ${on}, ${options.concurrency} at a time`,
+      manyOrders,
+    );
   }
   const run = readRun();
   const processes = run ? processesOf(run) : [];
-  await check('SIGTERM stops everything, nothing is left', () => stopped(started, processes));
+  await checks.check('SIGTERM stops everything, nothing is left', () =>
+    stopped(started, processes),
+  );
   process.off('exit', end);
 }
 
 for (const on of options.on) await through(on);
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed ? 1 : 0);
+checks.end();
+process.exit();
