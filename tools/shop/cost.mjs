@@ -61,8 +61,11 @@ const cpuOf = (pid) => (Number(stat(pid)[11] ?? 0) + Number(stat(pid)[12] ?? 0))
  * @param {number} pid
  */
 const endedCpuOf = (pid) => (Number(stat(pid)[13] ?? 0) + Number(stat(pid)[14] ?? 0)) / TICKS;
-/** @param {number} pid */
-const memoryOf = (pid) =>
+/**
+ * Bytes of resident memory.
+ * @param {number} pid
+ */
+export const memoryOf = (pid) =>
   Number(/VmRSS:\s+(\d+)/.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) * 1024;
 /** @param {number} pid */
 const childrenOf = (pid) =>
