@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
+import { QuotePrice } from '@contracts/catalog';
 import { ReserveStock } from '@contracts/inventory';
 import { RunningShop } from './running-shop.fixture';
 import { scenarios } from './scenarios.fixture';
@@ -43,6 +44,23 @@ if (runFile)
           expect(shop.pidsOf('catalog')).toHaveLength(count);
         })().finally(() => (isChanging = false));
         await Promise.all([changing, placing]);
+        await shop.finish();
+      } finally {
+        await shop.close();
+      }
+    });
+
+    it('gives up an order after the half second of its client, also in the third service', async () => {
+      const shop = await RunningShop.open(runFile);
+      try {
+        const late = ['catalog', QuotePrice, 'deadline-exceeded'] as const;
+        const before = await shop.ended(...late);
+        await shop.held('catalog.product', async () => {
+          // A busy machine may come no further than the second service in this time.
+          for (let now = before; now === before; now = await shop.ended(...late))
+            expect(await shop.statusWithin('0.5')).toBe(504);
+        });
+        await shop.place();
         await shop.finish();
       } finally {
         await shop.close();

@@ -20,6 +20,16 @@ const ROOT = resolve(__dirname, '../../..');
 const PATIENCE = 150_000;
 const LOOK_EVERY = 100;
 const FINAL = ['delivered', 'rejected'];
+/** An order of whoever waits for it. */
+const ORDER = {
+  customer: {
+    name: 'Ada',
+    email: 'ada@example.org',
+    address: { line1: 'Gasse 1', city: 'Ulm', postcode: '89073', country: 'DE' },
+  },
+  lines: [{ sku: 'TEA-0001', quantity: 2 }],
+  payment: { token: 'tok_ok' },
+};
 const TO_BE_ASKED = new Set<string>(ASKED.map(({ name }) => name));
 
 interface Process {
@@ -97,22 +107,52 @@ export class RunningShop implements Stage {
     const query = `mutation ($key: String!, $order: NewOrderInput!) {
       placeOrder(idempotencyKey: $key, order: $order) { orderId }
     }`;
-    const address = { line1: 'Gasse 1', city: 'Ulm', postcode: '89073', country: 'DE' };
-    const order = {
-      customer: { name: 'Ada', email: 'ada@example.org', address },
-      lines: [{ sku: 'TEA-0001', quantity: 2 }],
-      payment: { token: 'tok_ok' },
-    };
     const response = await fetch(`${this.run.gatewayUrl}/graphql`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ query, variables: { key: randomUUID(), order } }),
+      body: JSON.stringify({ query, variables: { key: randomUUID(), order: ORDER } }),
     });
     const answer = (await response.json()) as { data?: { placeOrder?: { orderId: string } } };
     const orderId = answer.data?.placeOrder?.orderId;
     if (orderId === undefined) throw new Error(`GraphQL answered ${JSON.stringify(answer)}`);
     this.conversations.set(orderId, response.headers.get('x-correlation-id')!);
     return orderId;
+  }
+
+  /** The status of an order whose client waits for so many seconds. */
+  async statusWithin(seconds: string): Promise<number> {
+    const response = await fetch(`${this.run.gatewayUrl}/orders`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        'idempotency-key': randomUUID(),
+        'request-timeout': seconds,
+      },
+      body: JSON.stringify(ORDER),
+    });
+    await response.body?.cancel();
+    return response.status;
+  }
+
+  /** Holds a table while `work` runs: statements that read it wait. */
+  async held(table: string, work: () => Promise<unknown>): Promise<void> {
+    await this.database.query(`begin; lock table ${table} in access exclusive mode`);
+    try {
+      await work();
+    } finally {
+      await this.database.query('rollback');
+    }
+  }
+
+  /** The calls of a contract that ended so at its owner, by its metric. */
+  async ended(service: Service, contract: Contract, outcome: string): Promise<number> {
+    const { url } = this.processOf(service);
+    const labels = ['side="owner"', `contract="${contract.name}"`, `outcome="${outcome}"`];
+    const text = await (await fetch(`${url}/metrics`)).text();
+    const line = text
+      .split('\n')
+      .find((one) => one.startsWith('parley_calls_total{') && labels.every((label) => one.includes(label))); // prettier-ignore
+    return Number(line?.split(' ').at(-1) ?? 0);
   }
 
   /** The statuses that a subscription tells until the order is at its end. */
