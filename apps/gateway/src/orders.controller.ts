@@ -179,6 +179,7 @@ export class OrdersController {
   @ApiOperation({ summary: "The parcel's label" })
   @ApiParam({ name: 'id', format: 'uuid' })
   @ApiProduces('application/pdf')
+  @ApiOkResponse({ schema: { type: 'string', format: 'binary' } })
   @ApiNotFoundResponse({ standardSchema: ProblemBody })
   async label(@CallerOf() caller: Caller, @Param('id') id: string, @Res() reply: FastifyReply) {
     const orderId = checkedOrderId(id);
