@@ -10,6 +10,7 @@ const handling = (over: Partial<Handling> = {}): Handling => ({
   tries: 1,
   milliseconds: 7,
   age: 40,
+  body: Buffer.from('{}'),
   ...over,
 });
 const DONE_BY = 'messaging_operation_name="process",messaging_system="unknown",messaging_destination_name="inventory.reserve-stock",messaging_consumer_group_name="inventory"'; // prettier-ignore

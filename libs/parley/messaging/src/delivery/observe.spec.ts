@@ -95,6 +95,7 @@ describe('metrics and traces are told of a delivery', () => {
         milliseconds: expect.any(Number),
         age: 5_000,
         envelope: expect.objectContaining({ partitionkey: 'l-1' }),
+        body: Buffer.from('{"letter":"l-1"}'),
       },
     ]);
   });
@@ -131,6 +132,20 @@ describe('metrics and traces are told of a delivery', () => {
       ['parked', 1],
       ['dead', 1], // of a broadcast: nobody delivers it again
     ]);
+  });
+
+  it('its failure by class and message, and none where it did not fail', async () => {
+    await deliver(Sealed);
+    run = fails;
+    await deliver(Sealed, { partitionkey: 'l-2' });
+    run = () => Promise.reject(new UnrecoverableError('never'));
+    await deliver(Sealed, { partitionkey: 'l-3' });
+    expect(handlings.map(({ failure }) => failure?.message)).toEqual([
+      undefined,
+      'no such letter',
+      'never',
+    ]);
+    expect(handlings[2]).toMatchObject({ failure: { error: 'UnrecoverableError' } });
   });
 
   it('the same where the technology keeps failed messages itself, and is asked to', async () => {

@@ -16,11 +16,11 @@ export function ageOf({ headers }: Pick<Delivery, 'headers'>, clock: Clock): num
  */
 export function handlingOf(
   delivery: Delivery,
-  { as: outcome, tries, envelope }: Result,
+  { as: outcome, tries, envelope, failure }: Result,
   milliseconds: number,
   clock: Clock,
 ): Handling {
-  const { subscription, headers, attempt } = delivery;
+  const { subscription, headers, body, attempt } = delivery;
   const { kind, name } = subscription;
   return {
     kind,
@@ -32,5 +32,7 @@ export function handlingOf(
     milliseconds,
     age: ageOf(delivery, clock),
     envelope,
+    body,
+    failure,
   };
 }

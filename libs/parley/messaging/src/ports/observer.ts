@@ -1,4 +1,5 @@
 import type { Kind } from '@parley/contract';
+import type { Failure } from '../message/failure';
 import type { Envelope, OutgoingMessage } from '../message/message';
 
 /**
@@ -52,4 +53,8 @@ export interface Handling {
   readonly age: number;
   /** Absent when it could not be read. */
   readonly envelope?: Envelope;
+  /** As it was delivered: personal and secret fields are encrypted. Empty when it was too large to travel. */
+  readonly body: Buffer;
+  /** Why it failed, where it did. */
+  readonly failure?: Pick<Failure, 'error' | 'message'>;
 }
