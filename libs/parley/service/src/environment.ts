@@ -183,6 +183,21 @@ const kit = z.object({
     .max(1, 'must be a ratio from 0 to 1')
     .default(1)
     .describe('share of the traces that are exported; failures are, too'),
+  TRACES_OF_FAILURES: z
+    .enum(['on', 'off'], 'must be on or off')
+    .default('on')
+    .describe(
+      'whether failures outside of that share are exported; off: traces outside of it cost next to nothing',
+    ),
+  MESSAGES_ENDPOINT: z
+    .union(
+      [z.literal('none'), z.string().regex(/^https?:\/\/./)],
+      'must be the URL of a console, such as http://127.0.0.1:4080, or none',
+    )
+    .default('none')
+    .describe(
+      'the console that is told of every handled message, with its body; personal and secret fields are masked',
+    ),
   DRAIN_TIMEOUT: duration
     .default(10_000)
     .describe('how long work under way may take when the service is told to stop'),

@@ -126,7 +126,7 @@ class Process {
   }
 
   private stop(signal: string): void {
-    const { lifecycle, logger, environment, database, telemetry } = this.service;
+    const { lifecycle, logger, environment, database, telemetry, messageRecords } = this.service;
     if (this.stopping) process.exit(130); // a second signal exits at once
     this.stopping = true;
     logger.write('info', `${signal}: draining`);
@@ -137,7 +137,11 @@ class Process {
       messaging: this.messaging,
       app: this.app,
       database,
-      telemetry,
+      telemetry: {
+        close: async () => {
+          await Promise.all([telemetry?.close(), messageRecords?.close()]);
+        },
+      },
       timeout: environment.DRAIN_TIMEOUT,
       log: logger.write,
     }).then((orderly) => {

@@ -9,7 +9,7 @@ import {
   type Technology,
 } from '@parley/messaging';
 import { explainingUrlErrors, urlVariable } from '@parley/messaging/transport';
-import { Logger, Metrics, observers } from '@parley/observability';
+import { Logger, MessageRecords, Metrics, observers } from '@parley/observability';
 import type { PostgresStoreOptions } from '@parley/postgres';
 import { DataSource, type EntityTarget, type MigrationInterface } from 'typeorm';
 import { JwtCallerTokens } from './caller-tokens';
@@ -62,6 +62,7 @@ export class ServiceModule {
       environment,
       database,
       telemetry: await telemetryOf(name, environment, logger),
+      messageRecords: recordsOf(name, environment, logger),
       inspectable: operations,
       ownCopies: options.ownCopies,
     });
@@ -128,7 +129,16 @@ async function opened({ lifecycle }: Service, database: Database): Promise<DataS
 }
 
 async function messagingOptions(
-  { name, environment, logger, metrics, conversations, database, telemetry }: Service,
+  {
+    name,
+    environment,
+    logger,
+    metrics,
+    conversations,
+    database,
+    telemetry,
+    messageRecords,
+  }: Service,
   ownTechnologies?: readonly Technology[],
 ): Promise<(dataSource?: DataSource) => MessagingOptions> {
   const { COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, KEYS_URL, HOST, CALLS_PORT, callsOf } =
@@ -169,11 +179,25 @@ async function messagingOptions(
     circuitBreaker: environment.PAUSE_AT > 0 && { failureRatio: environment.PAUSE_AT / 100 },
     callResilience: environment.CALLS_RESILIENCE === 'on',
     callers,
-    observer: observers(metrics.observer, conversations.observer),
+    observer: observers(
+      metrics.observer,
+      conversations.observer,
+      ...(messageRecords ? [messageRecords.observer] : []),
+    ),
     tracing: telemetry?.tracing,
     log: logger.write,
     passes,
   });
+}
+
+function recordsOf(
+  service: string,
+  { MESSAGES_ENDPOINT: endpoint, INSTANCE: instance, BUILD: build, OPERATIONS_TOKEN: token }: Environment, // prettier-ignore
+  { write: log }: Logger,
+): MessageRecords | undefined {
+  return endpoint === 'none'
+    ? undefined
+    : new MessageRecords({ endpoint, service, instance, build, token, log });
 }
 
 /** @throws UnusableFileError */

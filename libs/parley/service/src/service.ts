@@ -1,5 +1,5 @@
 import type { InjectionToken } from '@nestjs/common';
-import { Conversations, Logger, Metrics } from '@parley/observability';
+import { Conversations, Logger, type MessageRecords, Metrics } from '@parley/observability';
 import type { Environment } from './environment';
 import type { Database } from './database';
 import { Lifecycle } from './lifecycle';
@@ -10,6 +10,7 @@ export interface ServiceParts {
   readonly environment: Environment;
   readonly database?: Database;
   readonly telemetry?: Telemetry;
+  readonly messageRecords?: MessageRecords;
   readonly inspectable?: Readonly<Record<string, InjectionToken<InspectionProvider>>>;
   readonly ownCopies?: string;
 }
@@ -23,6 +24,8 @@ export class Service {
   readonly database?: Database;
   /** Traces; undefined where they are not exported. */
   readonly telemetry?: Telemetry;
+  /** Tells the console of handled messages; undefined where nobody is told. */
+  readonly messageRecords?: MessageRecords;
   /** Providers of `/operations/<name>`, by name. */
   readonly inspectable: Readonly<Record<string, InjectionToken<InspectionProvider>>>;
   /** Description of the personal data that the service keeps by itself. */
@@ -35,13 +38,14 @@ export class Service {
   constructor(
     readonly name: string,
     readonly logger: Logger,
-    { environment, database, telemetry, inspectable = {}, ownCopies }: ServiceParts,
+    { environment, database, telemetry, messageRecords, inspectable = {}, ownCopies }: ServiceParts,
   ) {
     this.environment = environment;
     this.audit = new AuditTrail((message, details) => logger.write('info', message, details));
     this.conversations = new Conversations(name);
     this.database = database;
     this.telemetry = telemetry;
+    this.messageRecords = messageRecords;
     this.metrics = new Metrics({ hasTraces: telemetry !== undefined });
     this.inspectable = inspectable;
     this.ownCopies = ownCopies;
