@@ -14,6 +14,7 @@ import type {
 } from '@opentelemetry/sdk-trace';
 
 /** `SamplingDecision` of the SDK, which is loaded only where traces are exported. */
+const NONE = 0;
 const RECORD = 1;
 const RECORD_AND_SAMPLE = 2;
 const SPAN_ERROR = 2;
@@ -26,13 +27,19 @@ const KEPT_SPANS = 2_000;
 
 /**
  * Samples a ratio of the traces, decided where they begin. The others are recorded, too, and
- * exported by `FailedTraces` when they fail. Further handlings of a message that failed are always
+ * exported by `FailedTraces` when they fail, unless failures are not asked for: then they cost next
+ * to nothing. Further handlings of a message that failed are always
  * sampled.
  */
 export class RatioSampler implements Sampler {
   private readonly bound: number;
+  private readonly otherwise: number;
 
-  constructor(private readonly ratio: number) {
+  constructor(
+    private readonly ratio: number,
+    keepsFailures = true,
+  ) {
+    this.otherwise = keepsFailures ? RECORD : NONE;
     this.bound = Math.floor(ratio * 0xffffffff);
   }
 
@@ -45,12 +52,12 @@ export class RatioSampler implements Sampler {
   ): SamplingResult {
     const from = trace.getSpanContext(parent);
     if (from && isSpanContextValid(from))
-      return { decision: from.traceFlags & TraceFlags.SAMPLED ? RECORD_AND_SAMPLE : RECORD };
+      return { decision: from.traceFlags & TraceFlags.SAMPLED ? RECORD_AND_SAMPLE : this.otherwise };
     const failedBefore =
       attributes['parley.kept'] === true ||
       attributes[WORTH_KEEPING] === true ||
       Number(attributes['parley.attempt']) > 1;
-    return { decision: failedBefore || this.isTaken(traceId) ? RECORD_AND_SAMPLE : RECORD };
+    return { decision: failedBefore || this.isTaken(traceId) ? RECORD_AND_SAMPLE : this.otherwise };
   }
 
   toString(): string {

@@ -112,6 +112,18 @@ describe('with a ratio of 0', () => {
   });
 });
 
+it('records nothing outside of the share where failures are not asked for, but further handlings', async () => {
+  const off = { OTEL_TRACES_SAMPLER_ARG: '0', TRACES_OF_FAILURES: 'off' };
+  const started = await start(off);
+  const first = process(started, 'orders.failed');
+  const { traceparent } = first.context;
+  expect(traceparent).toMatch(/-00$/); // the next one is told, and takes the same decision
+  process(started, 'orders.next', { traceparent }).end({ outcome: 'dead', error: 'RangeError' });
+  first.end({ outcome: 'dead', error: 'RangeError' });
+  process(started, 'orders.retried', { attempt: 2 }).end();
+  expect(await exported()).toEqual(['process orders.retried']);
+});
+
 it('takes the decision of the one who began the trace', async () => {
   const started = await start({ OTEL_TRACES_SAMPLER_ARG: '0' });
   process(started, 'orders.sampled', {

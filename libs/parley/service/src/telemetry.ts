@@ -26,7 +26,7 @@ export async function telemetryOf(
   service: string,
   environment: Pick<
     Environment,
-    'OTEL_EXPORTER_OTLP_ENDPOINT' | 'OTEL_TRACES_SAMPLER_ARG' | 'INSTANCE' | 'BUILD'
+    'OTEL_EXPORTER_OTLP_ENDPOINT' | 'OTEL_TRACES_SAMPLER_ARG' | 'TRACES_OF_FAILURES' | 'INSTANCE' | 'BUILD'
   >,
   logger: Pick<Logger, 'write'>,
 ): Promise<Telemetry | undefined> {
@@ -61,7 +61,7 @@ export async function telemetryOf(
       'service.instance.id': environment.INSTANCE,
       'service.version': environment.BUILD,
     }),
-    sampler: new RatioSampler(ratio),
+    sampler: new RatioSampler(ratio, environment.TRACES_OF_FAILURES === 'on'),
     spanLimits: { linkCountLimit: MOST_LINKS },
     spanProcessors: [new FailedTraces(new BatchSpanProcessor({ exporter }))],
   });
