@@ -12,6 +12,9 @@ const operators = new WeakMap<FastifyRequest, Operator | undefined>();
 /** Marks the routes of the page, which holds no data: they ask for no token. */
 export const OPEN = { isOpen: true } as const;
 
+/** Marks the routes by which services tell of their work: no operator does anything there. */
+export const INGESTION = { isIngestion: true } as const;
+
 /**
  * Admits requests that name a known host, from operators with the needed role or with the token of
  * operations, and writes the requested changes to the audit. A change from a page of another origin
@@ -38,7 +41,7 @@ export function guard(
   });
   server.addHook('onSend', async (request, reply) => {
     const { method, url, ip } = request;
-    if (READS.includes(method)) return;
+    if (READS.includes(method) || isTelling(request, reply)) return;
     const path = url.split('?')[0]!;
     audit.note({ method, path, from: ip }, operators.get(request), reply.statusCode);
   });
@@ -66,6 +69,11 @@ export const AsOperator = createParamDecorator(
 
 const isOpen = ({ method, routeOptions }: FastifyRequest): boolean =>
   READS.includes(method) && (routeOptions.config as Partial<typeof OPEN>).isOpen === true;
+
+/** One that was admitted: a refusal is audited. */
+const isTelling = ({ routeOptions }: FastifyRequest, { statusCode }: FastifyReply): boolean =>
+  (routeOptions.config as Partial<typeof INGESTION>).isIngestion === true &&
+  ![401, 403, 421].includes(statusCode);
 
 const operatorIn = (
   admission: Awaited<ReturnType<OperationsAccess['admit']>>,

@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
-import { ServiceModule } from '@parley/service';
+import { Service, ServiceModule } from '@parley/service';
 import { CallProblemFilter } from './call-problem.filter';
 import { ConcurrencyController } from './concurrency.controller';
 import { environment } from './config';
@@ -8,6 +8,8 @@ import { DeadLettersController } from './dead-letters.controller';
 import { Fleet } from '@parley/cli';
 import { FleetController } from './fleet.controller';
 import { InstancesController } from './instances.controller';
+import { MessageKeeper } from './messages/message-keeper';
+import { MessagesController } from './messages/messages.controller';
 import { SubjectsController } from './subjects.controller';
 
 @Module({
@@ -18,12 +20,18 @@ import { SubjectsController } from './subjects.controller';
     ConcurrencyController,
     SubjectsController,
     InstancesController,
+    MessagesController,
   ],
   providers: [
     {
       provide: Fleet,
       useFactory: () =>
         new Fleet(environment.OPERATIONS_URLS, undefined, environment.OPERATIONS_TOKEN),
+    },
+    {
+      provide: MessageKeeper,
+      useFactory: ({ logger }: Service) => new MessageKeeper(environment, logger),
+      inject: [Service],
     },
     { provide: APP_FILTER, useClass: CallProblemFilter },
   ],

@@ -10,6 +10,8 @@ import { InstanceOnTrial } from '../../../libs/parley/cli/src/fleet/instance.fix
 import { IssuerOnTrial } from '../../../libs/parley/operations/src/issuer.fixture';
 import { guard } from './access';
 import { AppModule } from './app.module';
+import { takeTelemetry } from './messages/ingestion';
+import { MessageKeeper } from './messages/message-keeper';
 import { servePage } from './page';
 
 const TOKEN = 'a-token-of-operators';
@@ -33,6 +35,10 @@ describe('operators at the console', () => {
 
   beforeAll(async () => {
     issuer = await IssuerOnTrial.start();
+    const keeper = new MessageKeeper(
+      { DATABASE_URL: undefined, INSTANCE: 'console-1', MESSAGES_KEPT: 1, MESSAGES_KEPT_MB: 0 },
+      { write: () => undefined },
+    );
     orders = await InstanceOnTrial.start(({ headers }) => {
       asked.push(headers.authorization);
       return { status: 202, body: { replayed: true } };
@@ -43,6 +49,7 @@ describe('operators at the console', () => {
         useValue: new Fleet(() => ({ orders: [orders.url] }), 1_000, TOKEN),
       },
       { provide: Messenger, useValue: { call: async () => ({}) } },
+      { provide: MessageKeeper, useValue: keeper },
     ];
     const controllers = Reflect.getMetadata('controllers', AppModule) as [];
     app = await NestFactory.create<NestFastifyApplication>(
@@ -65,6 +72,7 @@ describe('operators at the console', () => {
     });
     const audit = new AuditTrail((_, details) => void logged.push(details));
     guard(app, new OperationsAccess(environment), audit);
+    takeTelemetry(app, keeper);
     servePage(app, __dirname);
     await app.listen(0, '127.0.0.1');
     url = `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`;
