@@ -16,3 +16,20 @@ export const LETTER_FILTERS = [
 export const SAGA_FILTERS = ['state', 'saga', 'stage', 'olderThan', 'limit'] as const;
 export const CONTRACT_FILTERS = ['kind', 'owner', 'text'] as const;
 export const MAP_FILTERS = ['kind', 'at'] as const;
+
+/** `live`: the last ones, all the time. `after`: where an earlier page ended. */
+export const MESSAGE_FILTERS = [
+  'text',
+  'key',
+  'contract',
+  'service',
+  'outcome',
+  'error',
+  'kind',
+  'id',
+  'correlation',
+  'from',
+  'to',
+  'live',
+  'after',
+] as const;

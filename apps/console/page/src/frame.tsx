@@ -26,6 +26,9 @@ export function Frame() {
           <Link to="/" activeOptions={{ exact: true, includeSearch: false }}>
             Services
           </Link>
+          <Link to="/messages" activeOptions={{ includeSearch: false }}>
+            Messages
+          </Link>
           <Link to="/dead-letters" activeOptions={{ includeSearch: false }}>
             Dead letters <DeadLetters />
           </Link>

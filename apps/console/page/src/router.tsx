@@ -5,7 +5,13 @@ import {
   lazyRouteComponent,
   Link,
 } from '@tanstack/react-router';
-import { CONTRACT_FILTERS, LETTER_FILTERS, MAP_FILTERS, SAGA_FILTERS } from './filters';
+import {
+  CONTRACT_FILTERS,
+  LETTER_FILTERS,
+  MAP_FILTERS,
+  MESSAGE_FILTERS,
+  SAGA_FILTERS,
+} from './filters';
 import { Frame } from './frame';
 import { Heading, Notice } from './shared/parts';
 import { filtersIn } from './shared/url-state';
@@ -28,6 +34,30 @@ const services = createRoute({
   getParentRoute: () => root,
   path: '/',
   component: ServicesScreen,
+});
+const messages = createRoute({
+  getParentRoute: () => root,
+  path: '/messages',
+  validateSearch: (search) => filtersIn(MESSAGE_FILTERS, search),
+  component: lazyRouteComponent(() => import('./messages/messages-screen'), 'MessagesScreen'),
+});
+const message = createRoute({
+  getParentRoute: () => root,
+  path: '/messages/$id',
+  component: lazyRouteComponent(() => import('./messages/message-screen'), 'MessageScreen'),
+});
+const conversation = createRoute({
+  getParentRoute: () => root,
+  path: '/conversations/$correlation',
+  component: lazyRouteComponent(
+    () => import('./messages/conversation-screen'),
+    'ConversationScreen',
+  ),
+});
+const trace = createRoute({
+  getParentRoute: () => root,
+  path: '/traces/$id',
+  component: lazyRouteComponent(() => import('./messages/trace-screen'), 'TraceScreen'),
 });
 const deadLetters = createRoute({
   getParentRoute: () => root,
@@ -75,6 +105,10 @@ const contract = createRoute({
 export const router = createRouter({
   routeTree: root.addChildren([
     services,
+    messages,
+    message,
+    conversation,
+    trace,
     deadLetters,
     deadLetter,
     sagas,

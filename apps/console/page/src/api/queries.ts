@@ -5,6 +5,8 @@ import { queryOf } from '../shared/url-state';
 
 /** Data of a screen is asked for again so often, while the screen is looked at. */
 const EVERY_MS = 4_000;
+/** The last messages, while they are watched. */
+const TAIL_EVERY_MS = 1_500;
 
 const live = <T>(key: readonly unknown[], path: string) =>
   queryOptions({
@@ -66,5 +68,29 @@ export const saga = (service: string, name: string, key: string) => ({
 export const catalogue = () => live<api.Catalogue>(['contracts'], 'contracts');
 export const explained = (contract: string) => ({
   ...live<readonly api.Explained[]>(['explain', contract], `explain/${part(contract)}`),
+  placeholderData: undefined,
+});
+
+/** A page of the search for messages; live: the last ones are asked for all the time. */
+export const messages = (filter: Values, isLive: boolean) =>
+  queryOptions({
+    queryKey: ['messages', filter],
+    queryFn: ({ signal }) => ask<api.MessagePage>(`messages${queryOf(filter)}`, { signal }),
+    refetchInterval: isLive ? TAIL_EVERY_MS : false,
+    placeholderData: keepPreviousData,
+  });
+export const message = (id: string) => ({
+  ...live<api.KeptMessage>(['message', id], `messages/${part(id)}`),
+  placeholderData: undefined,
+});
+export const conversation = (correlation: string) => ({
+  ...live<readonly api.KeptMessage[]>(
+    ['conversation', correlation],
+    `conversations/${part(correlation)}`,
+  ),
+  placeholderData: undefined,
+});
+export const trace = (id: string) => ({
+  ...live<api.Trace>(['trace', id], `traces/${part(id)}`),
   placeholderData: undefined,
 });

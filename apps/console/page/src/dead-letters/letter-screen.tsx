@@ -125,6 +125,27 @@ function Whole({
                 .filter((part) => part !== undefined)
                 .join(', ') || 'not known'}
             </dd>
+            {headers['id'] !== undefined && (
+              <>
+                <dt>Message</dt>
+                <dd>
+                  <Link to="/messages/$id" params={{ id: headers['id'] }}>
+                    its handlings
+                  </Link>
+                  {headers['correlationid'] !== undefined && (
+                    <>
+                      ,{' '}
+                      <Link
+                        to="/conversations/$correlation"
+                        params={{ correlation: headers['correlationid'] }}
+                      >
+                        its conversation
+                      </Link>
+                    </>
+                  )}
+                </dd>
+              </>
+            )}
             <dt>Cause</dt>
             <dd>
               <Link to="/dead-letters" search={{ view: 'letters', service, group }}>

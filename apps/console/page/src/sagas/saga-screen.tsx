@@ -58,7 +58,11 @@ function Whole({ service, saga }: { readonly service: string; readonly saga: Sag
               <dt>Version</dt>
               <dd>{version}</dd>
               <dt>Conversation</dt>
-              <dd className="mono">{correlationId}</dd>
+              <dd className="mono">
+                <Link to="/conversations/$correlation" params={{ correlation: correlationId }}>
+                  {correlationId}
+                </Link>
+              </dd>
             </dl>
           </Panel>
           <Panel title="State">
