@@ -22,6 +22,8 @@ export interface Surroundings {
   }) => readonly string[];
 }
 
+const NO_CONSOLE =
+  'Messages are kept by the console, and none is known: give its address by CONSOLE_URL.';
 const NO_PLACE =
   'No instance is known: give its operations by --url http://127.0.0.1:4101 (repeated for more), or by PARLEY_URL.';
 
@@ -50,6 +52,18 @@ export class Session {
   get services(): Services {
     if (!this.asked) throw new Error('this command asks no service');
     return this.asked;
+  }
+
+  /**
+   * The console itself.
+   * @throws {RefusedError} when none is known
+   */
+  get consoles(): Services {
+    const { consoleUrl } = this.environment;
+    const known = this.services.fleet.addresses['console'];
+    const urls = consoleUrl === undefined ? known : [consoleUrl];
+    if (!urls || urls.length === 0) throw new RefusedError(NO_CONSOLE);
+    return this.services.among({ console: urls });
   }
 
   /** Sentences about services that did not answer. */

@@ -12,6 +12,7 @@ import { doctor } from './doctor';
 import { erase } from './erase';
 import { explain } from './explain';
 import { install } from './install';
+import { messages } from './messages';
 import { overdue } from './overdue';
 import { saga } from './saga';
 import { sagas } from './sagas';
@@ -30,6 +31,7 @@ export const PARLEY: CommandGroup = {
   summary: '',
   commands: [
     status,
+    messages,
     deadLetters,
     sagas,
     saga,

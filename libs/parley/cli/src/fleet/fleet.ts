@@ -40,6 +40,11 @@ export class Fleet {
     return this.currentAddresses();
   }
 
+  /** With the same token and patience at other addresses. */
+  among(addresses: Addresses): Fleet {
+    return new Fleet(() => addresses, this.patienceMs, this.token);
+  }
+
   /** Asks every instance of every service, or of one. */
   askAll(path: string, only?: string): Promise<Answer[]> {
     const asked = Object.entries(this.addresses).filter(

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { RefusedError } from '../command-line/errors';
 import { wantsToken } from './connect';
-import type { Answer, Fleet } from './fleet';
+import type { Addresses, Answer, Fleet } from './fleet';
 
 /** The answer of a service or of an instance. */
 export interface Reply<T> {
@@ -28,6 +28,11 @@ export class Services {
     readonly fleet: Fleet,
     private readonly operator: string,
   ) {}
+
+  /** The same with other addresses. */
+  among(addresses: Addresses): Services {
+    return new Services(this.fleet.among(addresses), this.operator);
+  }
 
   /** A sentence for each service that did not answer a question that the others answered. */
   get unanswered(): readonly string[] {
