@@ -36,8 +36,9 @@ async function freePort() {
  * Starts the compiled console.
  * @param {Record<string, string[]>} addresses
  * @param {string} token
+ * @param {Record<string, string>} [variables] further ones
  */
-export async function startConsole(addresses, token) {
+export async function startConsole(addresses, token, variables = {}) {
   const port = await freePort();
   const child = spawn(process.execPath, ['dist/apps/console/src/main.js'], {
     env: {
@@ -46,6 +47,7 @@ export async function startConsole(addresses, token) {
       OPERATIONS_TOKEN: token,
       OPERATIONS_URLS: JSON.stringify(addresses),
       LOG_LEVEL: 'warn',
+      ...variables,
     },
     stdio: ['ignore', 'inherit', 'inherit'],
   });
@@ -63,6 +65,7 @@ export async function startConsole(addresses, token) {
   }
   return {
     url,
+    pid: child.pid,
     async stop() {
       child.kill();
       if (child.exitCode === null) await once(child, 'exit');

@@ -5,6 +5,8 @@ import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { createRequire } from 'node:module';
 import { startBrowser, startConsole } from './browser.mjs';
+import { startStore } from './message-database.mjs';
+import { CONVERSATION, messageId, tellMessages, TRACE } from './pretended-messages.mjs';
 import { pretendShop } from './pretended-shop.mjs';
 
 /** @import { AxeResults } from 'axe-core' */
@@ -31,6 +33,11 @@ const SCREENS = /** @type {const} */ ([
   ['letters', '/dead-letters?view=letters', 'notifications/1'],
   ['letter', '/dead-letters/notifications/1', 'MailsController.rejected'],
   ['audit', '/dead-letters?view=audit', 'What operators did'],
+  ['messages', '/messages', 'payments.charge-payment'],
+  ['messages-none', '/messages?text=nothing', 'No message that is kept fits'],
+  ['message', `/messages/${messageId(5)}`, 'ProviderError'],
+  ['conversation', `/conversations/${CONVERSATION}`, 'What led to what'],
+  ['trace', `/traces/${TRACE}`, 'orders.Orders/PlaceOrder'],
   ['sagas', '/sagas', 'fulfilment'],
   ['saga', `/sagas/orders/fulfilment/${SAGA}`, 'timeout payment'],
   ['map', '/map', 'Who sends what to whom'],
@@ -43,17 +50,23 @@ const SCREENS = /** @type {const} */ ([
 let shop;
 /** @type {Awaited<ReturnType<typeof startConsole>>} */
 let server;
+/** @type {Awaited<ReturnType<typeof startStore>>} */
+let store;
 /** @type {Browser} */
 let browser;
 
 before(async () => {
   shop = await pretendShop();
-  server = await startConsole(shop.addresses, TOKEN);
+  store = await startStore();
+  server = await startConsole(shop.addresses, TOKEN, { DATABASE_URL: store.url });
+  await store.whenOpen(server.url, TOKEN);
+  await tellMessages(server, TOKEN);
   browser = await startBrowser();
 });
 after(async () => {
   await browser?.close();
   await server?.stop();
+  await store?.stop();
   await shop?.stop();
 });
 
@@ -311,6 +324,50 @@ describe('dead letters, by keyboard alone', () => {
     await page.keyboard.press('Escape');
     await dialog.waitFor({ state: 'detached' });
     assert.deepEqual(faults, []);
+  });
+});
+
+describe('messages, by keyboard alone', () => {
+  it('are searched by a word of the body, and followed to their cause and their trace', async () => {
+    const { page, faults } = await loggedIn();
+    /** @param {RegExp} name */
+    const tabTo = async (name) => {
+      for (let pressed = 0; pressed < 150; pressed++) {
+        if (name.test(String(await page.evaluate(FOCUSED)))) return;
+        await page.keyboard.press('Tab');
+      }
+      assert.fail(`Tab does not lead to ${name}`);
+    };
+    await tabTo(/^Messages$/);
+    await page.keyboard.press('Enter');
+    await page.getByText('payments.charge-payment').waitFor();
+    await page.getByLabel('Words of the body').focus();
+    await page.keyboard.insertText('tea-1');
+    await page.keyboard.press('Enter');
+    await page.getByText('2 messages').waitFor();
+    assert.equal(new URL(page.url()).search, '?text=tea-1');
+    await tabTo(/^inventory.reserve-stock$/);
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Handlings' }).waitFor();
+    await page.getByText('"sku": "TEA-1"').waitFor();
+    await tabTo(new RegExp(`^${CONVERSATION}$`));
+    await page.keyboard.press('Enter');
+    await page.getByRole('img', { name: /^8 messages between gateway, orders/ }).waitFor();
+    await tabTo(new RegExp(`^${TRACE}$`));
+    await page.keyboard.press('Enter');
+    await page.getByText('6 spans').waitFor();
+    assert.deepEqual(faults, []);
+    await page.context().close();
+  });
+
+  it('are shown as they come', async () => {
+    const { page, faults } = await loggedIn();
+    await show(page, '/messages?live=true&text=tea-1', '2 messages');
+    await tellMessages(server, TOKEN); // handled again
+    await page.goto(`${server.url}/messages/${messageId(2)}`);
+    await page.waitForFunction("document.querySelectorAll('tbody tr').length === 2");
+    assert.deepEqual(faults, []);
+    await page.context().close();
   });
 });
 

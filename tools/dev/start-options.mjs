@@ -32,6 +32,7 @@ replaces each one.
 
 Environment: PARLEY_PORT (${PORTS.base}) the first port, PARLEY_POSTGRES_PORT (${PORTS.postgres}), LOG_LEVEL (info), and
 COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, MAIL_URL, PAYMENT_PROVIDER_URL: yours win over what is computed here.
+MESSAGES_ENDPOINT=none: the console is told of no messages. OTEL_EXPORTER_OTLP_ENDPOINT: traces go to your collector.
 PARLEY_NODE_FLAGS: more flags for Node in every service, for example --cpu-prof.
 `;
 

@@ -248,11 +248,12 @@ function watch(service, options) {
  * The instances of this start, for changes while it runs.
  * @param {StartOptions} options
  * @param {Record<string, string>} databaseUrls
+ * @param {string | undefined} consoleUrl
  */
-function fleetOf(options, databaseUrls) {
+function fleetOf(options, databaseUrls, consoleUrl) {
   return new Fleet(supervised, {
     create(instance) {
-      const env = environmentOf(instance, { databaseUrls, ...options });
+      const env = environmentOf(instance, { databaseUrls, consoleUrl, ...options });
       const service = new Supervised(instance, env, NODE_FLAGS);
       rotate(service.log);
       watch(service, options);
@@ -382,7 +383,8 @@ async function start(options) {
     const why = [error.message, error.cause?.message, error.cause?.hint].filter(Boolean).join(': ');
     throw new Mistake(`The database in .data could not be brought up to date: ${why}`);
   });
-  const fleet = fleetOf(options, databaseUrls);
+  const consoleUrl = instances.find(({ service }) => service === 'console')?.url;
+  const fleet = fleetOf(options, databaseUrls, consoleUrl);
   supervised.push(...instances.map((instance) => fleet.parts.create(instance)));
   if (stopping) return;
   writeAddresses(instances);

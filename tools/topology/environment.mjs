@@ -154,6 +154,32 @@ export function sharedEnvironment({ technologies = [], tls = false } = {}, servi
   };
 }
 
+/** Of the traces of a start; all of them would cost more than the console may. */
+const SHARE_OF_TRACES = '0.05';
+
+/**
+ * Where services tell of the messages that they handle, and export their traces: to the console of
+ * this start. What the user set is kept; `MESSAGES_ENDPOINT=none` is neither.
+ * @param {string | undefined} consoleUrl
+ * @param {NodeJS.ProcessEnv} [given]
+ * @returns {Record<string, string>}
+ */
+export function toldTo(consoleUrl, given = process.env) {
+  if (consoleUrl === undefined || given.MESSAGES_ENDPOINT) return {};
+  const token = given.OPERATIONS_TOKEN;
+  return {
+    MESSAGES_ENDPOINT: consoleUrl,
+    ...(given.OTEL_EXPORTER_OTLP_ENDPOINT
+      ? {}
+      : {
+          OTEL_EXPORTER_OTLP_ENDPOINT: consoleUrl,
+          OTEL_TRACES_SAMPLER_ARG: given.OTEL_TRACES_SAMPLER_ARG || SHARE_OF_TRACES,
+          TRACES_OF_FAILURES: given.TRACES_OF_FAILURES || 'off',
+          ...(token && { OTEL_EXPORTER_OTLP_HEADERS: `authorization=Bearer%20${token}` }),
+        }),
+  };
+}
+
 /** One client, this machine, sends orders by the thousand. */
 const WITHOUT_LIMITS = {
   RATE_LIMIT_READS: process.env.RATE_LIMIT_READS ?? 'off',
@@ -174,9 +200,10 @@ const DRAIN_TIMEOUT = { edge: '2s', inside: '4s', outside: '1s' };
  * @param {Record<string, string>} system.databaseUrls service → URL with its own role
  * @param {string[]} [system.technologies]
  * @param {boolean} [system.tls] calls by mutual TLS, and only those that topology.ts has
+ * @param {string} [system.consoleUrl] of the console that keeps messages and traces
  * @returns {NodeJS.ProcessEnv}
  */
-export function environmentOf(instance, { databaseUrls, technologies, tls }) {
+export function environmentOf(instance, { databaseUrls, technologies, tls, consoleUrl }) {
   const ports = {
     PORT: instance.port,
     CALLS_PORT: instance.callsPort,
@@ -199,6 +226,7 @@ export function environmentOf(instance, { databaseUrls, technologies, tls }) {
     ...(instance.service === 'console'
       ? { OPERATIONS_URLS: pathToFileURL(path.resolve(OPERATIONS_FILE)).href }
       : {}),
+    ...(instance.place === 'outside' || instance.service === 'console' ? {} : toldTo(consoleUrl)),
     ...(tls && instance.callsPort ? callsAllowed(instance.service) : {}),
     ...sharedEnvironment({ technologies, tls }, instance.service),
   };
