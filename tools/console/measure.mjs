@@ -190,7 +190,7 @@ async function fill(console, count, progress) {
   const orders = new Orders();
   /** @type {Map<string, object[]>} */
   const records = new Map();
-  for (let told = 0; orders.made < count; ) {
+  for (let told = 0; orders.made < count;) {
     orders.next(records);
     for (const [service, some] of records) {
       if (some.length < AT_ONCE) continue;
@@ -268,7 +268,10 @@ async function measure() {
   const postgres = await usePostgres({ dir: `${FOLDER}/postgres`, choosePort: freePort });
   const progress = new Progress();
   try {
-    const { console: databaseUrl = '' } = await installDatabase(postgres.url, `${FOLDER}/roles.json`);
+    const { console: databaseUrl = '' } = await installDatabase(
+      postgres.url,
+      `${FOLDER}/roles.json`,
+    );
     const kept = { DATABASE_URL: databaseUrl, INSTANCE: 'console-1', MESSAGES_KEPT: '365d' };
     let console = await startConsole({}, TOKEN, { ...kept, MESSAGES_KEPT_MB: String(ROOM_MB) });
     await whenOpen(console);
@@ -296,7 +299,12 @@ async function measure() {
     await whenOpen(console);
     await tell(console, 'orders', []);
     let { bytes } = await ask(console, 'messages/store');
-    for (const until = performance.now() + 120_000; bytes > BOUND_MB * 2 ** 20 && performance.now() < until; await sleep(500)) // prettier-ignore
+    for (
+      const until = performance.now() + 120_000;
+      bytes > BOUND_MB * 2 ** 20 && performance.now() < until;
+      await sleep(500)
+    )
+      // prettier-ignore
       ({ bytes } = await ask(console, 'messages/store'));
     await console.stop();
     print(`with room for ${BOUND_MB} MB: ${Math.round(bytes / 2 ** 20)} MB are left`);

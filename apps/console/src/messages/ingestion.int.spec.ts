@@ -5,7 +5,11 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
 import { resourceFromAttributes } from '@opentelemetry/resources';
-import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
+import {
+  InMemorySpanExporter,
+  SimpleSpanProcessor,
+  TracerProvider,
+} from '@opentelemetry/sdk-trace';
 import { eventually } from '@parley/conformance';
 import { event } from '@parley/contract';
 import type { Envelope } from '@parley/messaging';
@@ -28,7 +32,10 @@ const JSON_TYPE = { 'content-type': 'application/json' };
 const Placed = event(
   'ingestion.order-placed',
   z.object({ orderId: z.string(), note: z.string(), email: z.string() }),
-  { key: 'orderId', personal: { subject: 'orderId' as const, fields: { email: 'somebody@example.org' } } },
+  {
+    key: 'orderId',
+    personal: { subject: 'orderId' as const, fields: { email: 'somebody@example.org' } },
+  },
 );
 
 const database = `console_trial_${randomUUID().slice(0, 8)}`;
@@ -310,12 +317,15 @@ describe('who tells something', () => {
 });
 
 describe('a search', () => {
-  it.each(['limit=0', 'limit=many', 'from=yesterday', 'nothing=known', `text=${'x'.repeat(2_000)}`])(
-    'is refused where it asks for %.20s',
-    async (query) => {
-      expect((await ask(`/api/messages?${query}`)).status).toBe(400);
-    },
-  );
+  it.each([
+    'limit=0',
+    'limit=many',
+    'from=yesterday',
+    'nothing=known',
+    `text=${'x'.repeat(2_000)}`,
+  ])('is refused where it asks for %.20s', async (query) => {
+    expect((await ask(`/api/messages?${query}`)).status).toBe(400);
+  });
 
   it('for what is not there says so', async () => {
     expect((await ask('/api/messages/nobody')).status).toBe(404);

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import { prepareSession, withPatience } from '@parley/postgres';
 import { sleep } from '@parley/resilience';
@@ -38,7 +39,8 @@ export class MessageKeeper implements OnModuleInit, OnModuleDestroy {
   private writer?: MessageWriter;
   private database?: Database;
   private missing: string;
-  private isStopped = false;
+  private opening?: Promise<void>;
+  private readonly stopping = new AbortController();
 
   constructor(
     private readonly settings: KeeperSettings,
@@ -55,7 +57,7 @@ export class MessageKeeper implements OnModuleInit, OnModuleDestroy {
 
   /** The start does not wait for it. */
   onModuleInit(): void {
-    void this.open();
+    this.opening = this.open();
   }
 
   onModuleDestroy(): Promise<void> {
@@ -67,23 +69,27 @@ export class MessageKeeper implements OnModuleInit, OnModuleDestroy {
   }
 
   /** Opens the store, however long its database is away. */
-  async open(): Promise<void> {
-    while (this.isOn && !this.isStopped) {
+  private async open(): Promise<void> {
+    const { signal } = this.stopping;
+    const stopped = once(signal, 'abort');
+    while (this.isOn && !signal.aborted) {
       try {
         return await this.openOnce();
       } catch (error) {
+        await this.database?.close();
+        if (signal.aborted) return;
         this.missing = `The store of messages cannot be opened: ${(error as Error).message}`;
         this.logger.write('warn', this.missing);
-        await this.database?.close();
-        await sleep(AGAIN_AFTER_MS, { ref: false });
+        await Promise.race([sleep(AGAIN_AFTER_MS, { ref: false }), stopped]);
       }
     }
   }
 
   async close(): Promise<void> {
-    this.isStopped = true;
+    this.stopping.abort();
     await this.writer?.stop();
     await this.database?.close();
+    await this.opening;
   }
 
   /** @throws NothingKeptError */
@@ -120,6 +126,7 @@ export class MessageKeeper implements OnModuleInit, OnModuleDestroy {
       withPatience,
     });
     const dataSource = await this.database.open();
+    if (this.stopping.signal.aborted) return this.database.close();
     this.store = new MessageStore(dataSource, new Segments(dataSource, this.kept));
     this.writer = new MessageWriter(this.store, this.logger.write);
     this.writer.start();

@@ -113,7 +113,7 @@ export class MessageStore {
     let through: Date | undefined;
     for (const [index, { id, since }] of parts.entries()) {
       let position = id === start.segment ? start : undefined;
-      for (let isMore = true; isMore && found.size < limit; ) {
+      for (let isMore = true; isMore && found.size < limit;) {
         const asked = limit - found.size;
         const rows = await this.within(id, { ...filter, words }, asked, position);
         // A message that was handled again later is in two parts.
@@ -188,7 +188,9 @@ export class MessageStore {
         ? []
         : [`(source = ${value(service)} or ${handled(`h.service = $${values.length}`)})`]),
       ...(outcome === undefined ? [] : [handled(`h.outcome = ${outcomeIn(outcome)}`)]),
-      ...(error === undefined ? [] : [handled(`h.outcome <> 'done' and h.error = ${value(error)}`)]),
+      ...(error === undefined
+        ? []
+        : [handled(`h.outcome <> 'done' and h.error = ${value(error)}`)]),
     ];
     const rows = (await this.database
       .query(

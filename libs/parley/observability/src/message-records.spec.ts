@@ -149,7 +149,9 @@ it('tells a handling with its message and its producer, as the operator of servi
 });
 
 it('masks personal and secret fields, encrypted or not', async () => {
-  const body = Buffer.from('{"orderId":"7","token":"sealed:v1:token:AAAA","email":"ada@shop.example"}');
+  const body = Buffer.from(
+    '{"orderId":"7","token":"sealed:v1:token:AAAA","email":"ada@shop.example"}',
+  );
   records.observer.handled!(handling({ contract: Paid.name, body }));
   await records.flush();
   expect(JSON.parse(told()[0]!.body!.stringValue)).toEqual({

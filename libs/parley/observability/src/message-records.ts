@@ -174,9 +174,7 @@ export class MessageRecords {
       ...(untold > 0 ? [whole('parley.untold', untold)] : []),
     ];
     return {
-      resourceLogs: [
-        { resource: { attributes }, scopeLogs: [{ logRecords: some.map(recordOf) }] },
-      ],
+      resourceLogs: [{ resource: { attributes }, scopeLogs: [{ logRecords: some.map(recordOf) }] }],
     };
   }
 }

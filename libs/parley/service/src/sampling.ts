@@ -52,7 +52,9 @@ export class RatioSampler implements Sampler {
   ): SamplingResult {
     const from = trace.getSpanContext(parent);
     if (from && isSpanContextValid(from))
-      return { decision: from.traceFlags & TraceFlags.SAMPLED ? RECORD_AND_SAMPLE : this.otherwise };
+      return {
+        decision: from.traceFlags & TraceFlags.SAMPLED ? RECORD_AND_SAMPLE : this.otherwise,
+      };
     const failedBefore =
       attributes['parley.kept'] === true ||
       attributes[WORTH_KEEPING] === true ||

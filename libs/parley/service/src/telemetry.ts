@@ -26,7 +26,11 @@ export async function telemetryOf(
   service: string,
   environment: Pick<
     Environment,
-    'OTEL_EXPORTER_OTLP_ENDPOINT' | 'OTEL_TRACES_SAMPLER_ARG' | 'TRACES_OF_FAILURES' | 'INSTANCE' | 'BUILD'
+    | 'OTEL_EXPORTER_OTLP_ENDPOINT'
+    | 'OTEL_TRACES_SAMPLER_ARG'
+    | 'TRACES_OF_FAILURES'
+    | 'INSTANCE'
+    | 'BUILD'
   >,
   logger: Pick<Logger, 'write'>,
 ): Promise<Telemetry | undefined> {

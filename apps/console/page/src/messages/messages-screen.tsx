@@ -141,12 +141,7 @@ function Found({
             </Notice>
           ) : (
             <Panel title={counted(messages.length, 'message')}>
-              <Table
-                caption="Messages"
-                columns={COLUMNS}
-                rows={messages}
-                keyOf={({ id }) => id}
-              />
+              <Table caption="Messages" columns={COLUMNS} rows={messages} keyOf={({ id }) => id} />
             </Panel>
           )}
           {next !== undefined && !isLive && (

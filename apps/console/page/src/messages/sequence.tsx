@@ -29,7 +29,13 @@ export function Sequence({ of: { services, arrows } }: { readonly of: Drawn }) {
       >
         {services.map((service) => (
           <g key={service}>
-            <line className="lane" x1={laneOf(service)} x2={laneOf(service)} y1={TOP - 8} y2={height} />
+            <line
+              className="lane"
+              x1={laneOf(service)}
+              x2={laneOf(service)}
+              y1={TOP - 8}
+              y2={height}
+            />
             <text className="who" x={laneOf(service)} y={18} textAnchor="middle">
               {service}
             </text>

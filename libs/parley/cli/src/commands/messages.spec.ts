@@ -85,7 +85,9 @@ describe('messages list', () => {
   it('asks the console at CONSOLE_URL', async () => {
     operators.answers['GET /api/instances'] = [{ body: {} }];
     operators.answers['GET /api/messages?limit=50'] = [{ body: { messages: [message('m-1')] } }];
-    const { out } = await parley(['messages', 'list'], { variables: { CONSOLE_URL: operators.url } });
+    const { out } = await parley(['messages', 'list'], {
+      variables: { CONSOLE_URL: operators.url },
+    });
     expect(out).toContain('m-1');
   });
 });
@@ -132,7 +134,9 @@ it('messages trace lists spans, or the handlings where no span came', async () =
     { body: { spans: [span], messages: [] } },
     { body: { spans: [], messages: [message('m-1')] } },
   ];
-  expect((await run('trace', 't-1')).out).toMatch(/0\.0 ms +2\.5 ms +gateway +POST \/orders +failed/);
+  expect((await run('trace', 't-1')).out).toMatch(
+    /0\.0 ms +2\.5 ms +gateway +POST \/orders +failed/,
+  );
   expect((await run('trace', 't-1')).out).toContain('m-1');
 });
 

@@ -106,7 +106,20 @@ const printedOf = ({ id, handlings }: Message): string => `${id} ${handlings.len
 const pageOf = (given: Asked, { consoles }: Session): Promise<z.infer<typeof Page>> => {
   const query: Query = {
     ...Object.fromEntries(
-      (['text', 'key', 'correlation', 'contract', 'kind', 'service', 'outcome', 'error', 'after'] as const).map( // prettier-ignore
+      (
+        [
+          'text',
+          'key',
+          'correlation',
+          'contract',
+          'kind',
+          'service',
+          'outcome',
+          'error',
+          'after',
+        ] as const
+      ).map(
+        // prettier-ignore
         (name) => [name, given.text(name)],
       ),
     ),
@@ -124,7 +137,11 @@ const show = command({
   words: [1, 1],
   options: {},
   async run({ words: [id = ''] }, { consoles, paint }) {
-    const message = await consoles.one('console', `/api/messages/${encodeURIComponent(id)}`, Message);
+    const message = await consoles.one(
+      'console',
+      `/api/messages/${encodeURIComponent(id)}`,
+      Message,
+    );
     const { contract, kind, said, source, instance, build, headers, body, handlings } = message;
     const known = { key: message.key, conversation: message.correlation, cause: message.causation, trace: message.trace, ...headers }; // prettier-ignore
     const text = [
@@ -132,7 +149,17 @@ const show = command({
       ...Object.entries(known).flatMap(([name, value]) => (value === null ? [] : [`${name}: ${value}`])), // prettier-ignore
       '── handlings',
       table(
-        ['ended', 'subscription', 'outcome', 'delivery', 'tries', 'waited', 'took', 'by', 'failure'],
+        [
+          'ended',
+          'subscription',
+          'outcome',
+          'delivery',
+          'tries',
+          'waited',
+          'took',
+          'by',
+          'failure',
+        ],
         handlings.map((one) => [
           moment(one.at),
           one.subscription,
@@ -174,7 +201,9 @@ function treeOf(messages: readonly Message[]): string {
     if (seen.has(message.id)) return;
     seen.add(message.id);
     const { contract, source, id } = message;
-    lines.push(`${'  '.repeat(depth)}${contract}  by ${source}  ${fatesOf(message).join(', ')}  ${id}`);
+    lines.push(
+      `${'  '.repeat(depth)}${contract}  by ${source}  ${fatesOf(message).join(', ')}  ${id}`,
+    );
     for (const effect of messages) if (effect.causation === id) add(effect, depth + 1);
   };
   for (const message of messages)
