@@ -11,6 +11,8 @@ import { Mistake } from '../terminal/errors.mjs';
 
 const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 const READY_WITHIN_MS = 60_000;
+/** As npm start runs it. */
+const NODE_FLAGS = ['--max-semi-space-size=4', '--heap-growing-percent=30', '--v8-pool-size=1'];
 
 /** @returns {string} @throws {Mistake} */
 export function chromiumHere() {
@@ -40,7 +42,7 @@ async function freePort() {
  */
 export async function startConsole(addresses, token, variables = {}) {
   const port = await freePort();
-  const child = spawn(process.execPath, ['dist/apps/console/src/main.js'], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, 'dist/apps/console/src/main.js'], {
     env: {
       PATH: process.env.PATH,
       PORT: String(port),

@@ -131,12 +131,13 @@ class Orders {
 /**
  * @param {Console} console
  * @param {string} path
+ * @returns {Promise<any>}
  */
 async function ask({ url }, path) {
   const response = await fetch(`${url}/api/${path}`, {
     headers: { authorization: `Bearer ${TOKEN}` },
   });
-  const body = await response.json();
+  const body = /** @type {any} */ (await response.json());
   if (!response.ok) throw new Mistake(`${path}: ${response.status} ${body.message}`);
   return body;
 }
@@ -229,7 +230,7 @@ async function searched(console, { remembered }, count) {
     'by key': ({ key }) => `messages?key=${key}`,
     'by a rare word': ({ word }) => `messages?text=${word}`,
     'by the beginning of a word': ({ word }) => `messages?text=${word.slice(0, -1)}`,
-    'by two frequent words': () => 'messages?text=fragile+tea',
+    'by two frequent words': () => 'messages?text=fragile+cups',
     'by contract': () => 'messages?contract=payments.charge-payment',
     'by service and outcome': () => 'messages?service=inventory&outcome=dead',
     'the last ones': () => 'messages',

@@ -28,7 +28,7 @@ afterEach(async () => {
 });
 afterAll(() => database.drop());
 
-const query = (sql: string, values?: unknown[]): Promise<never[]> =>
+const query = (sql: string, values?: unknown[]): Promise<unknown> =>
   database.dataSource.query(sql, values);
 
 function keeping(kept: { time: number; bytes: number }): void {

@@ -158,7 +158,7 @@ function spanOf(span: ExportedSpan, origin: Origin): SpanRow {
 /** Undefined: it is about something else, or names no message. */
 function toldOf(record: ExportedRecord, origin: Origin): Told | undefined {
   if (record.eventName !== HANDLED) return undefined;
-  const about = attributesOf(record.attributes);
+  const about = readFrom(record.attributes);
   const id = nameIn(about['messaging.message.id']);
   const contract = nameIn(about['parley.contract']);
   if (id === null || contract === null) return undefined;
@@ -219,6 +219,14 @@ function headersIn(value: unknown): MessageRow['headers'] {
 function attributesOf(pairs: readonly KeyValue[] = []): Attributes {
   const attributes: Record<string, unknown> = {};
   for (const { key, value } of pairs) attributes[cut(key, LONGEST_NAME)] = valueOf(value);
+  return attributes;
+}
+
+/** As they came, to be read by name: whoever reads one bounds it. */
+function readFrom(pairs: readonly KeyValue[] = []): Attributes {
+  const attributes: Record<string, unknown> = {};
+  for (const { key, value } of pairs)
+    attributes[key] = value?.stringValue ?? value?.doubleValue ?? value?.intValue;
   return attributes;
 }
 

@@ -1,4 +1,4 @@
-import { queryOf, wordsIn, wordsOf } from './words';
+import { queryOf, wordsIn } from './words';
 
 describe('words of a body', () => {
   it('are those of its values, in small letters, not the names of its fields', () => {
@@ -10,7 +10,11 @@ describe('words of a body', () => {
 
   it('are one for a UUID, and none for the full stop of a sentence', () => {
     const id = '4bee58aa-0000-4000-8000-000000000001';
-    expect([...wordsOf(`Order ${id}.`)]).toEqual(['order', id]);
+    expect(wordsIn(JSON.stringify(`Order ${id}.`))).toEqual(['order', id]);
+  });
+
+  it('are those of every script', () => {
+    expect(wordsIn('["Grüße-an Ωμέγα"]')).toEqual(['grüße-an', 'grüße', 'an', 'ωμέγα']);
   });
 
   it('are bounded in number and length', () => {

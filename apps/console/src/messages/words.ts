@@ -8,16 +8,9 @@ const PART = /[\p{L}\p{N}_]+/gu;
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
 
 /**
- * The words of a text, in small letters: `SKU-12` is a word, and so are its parts; a UUID is one
- * word.
+ * The words of the values in a body of JSON, in small letters: `SKU-12` is a word, and so are its
+ * parts; a UUID is one word. Names of fields, which all of its kind share, are none.
  */
-export function wordsOf(text: string): ReadonlySet<string> {
-  const words = new Set<string>();
-  collect(text, words);
-  return words;
-}
-
-/** The words of the values in a body of JSON; names of fields, which all of its kind share, are none. */
 export function wordsIn(body: string): readonly string[] {
   const words = new Set<string>();
   try {
