@@ -1,20 +1,30 @@
 // A database for the messages of a console, in the PostgreSQL of the tests.
+import { createRequire } from 'node:module';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { useTestPostgres } from '../database/test-postgres.mjs';
 import { Mistake } from '../terminal/errors.mjs';
 
+const INSTALLER = 'dist/libs/parley/transports/postgres/src/install.js';
 const OPEN_WITHIN_MS = 60_000;
 
 /** Starts it. @returns its URL, and how to end it */
 export async function startStore() {
   const postgres = await useTestPostgres();
   const name = `console_check_${process.pid}`;
-  await as(postgres.url, `create database ${name}`);
-  const url = new URL(postgres.url);
-  url.pathname = `/${name}`;
+  const own = new URL(postgres.url);
+  own.pathname = `/${name}`;
+  await onServer(postgres.url, async (client) => {
+    await client.query(`create database ${name}`);
+    await client.query(`create role ${name} login password 'check'`);
+    await client.query(`grant create on database ${name} to ${name}`);
+  });
+  const { install } = createRequire(import.meta.url)(path.resolve(INSTALLER));
+  await onServer(own.href, (client) => install(client, [{ role: name, service: 'console' }]));
+  [own.username, own.password] = [name, 'check'];
   return {
-    url: url.href,
+    url: own.href,
     /**
      * The console opens its store beside its start.
      * @param {string} console
@@ -28,15 +38,21 @@ export async function startStore() {
       }
     },
     async stop() {
-      await as(postgres.url, `drop database ${name} with (force)`);
+      await onServer(postgres.url, async (client) => {
+        await client.query(`drop database ${name} with (force)`);
+        await client.query(`drop role ${name}`);
+      });
       await postgres.release();
     },
   };
 }
 
-/** @param {string} connectionString @param {string} sql */
-async function as(connectionString, sql) {
+/**
+ * @param {string} connectionString
+ * @param {(client: pg.Client) => Promise<unknown>} work
+ */
+async function onServer(connectionString, work) {
   const client = new pg.Client({ connectionString });
   await client.connect();
-  await client.query(sql).finally(() => client.end());
+  await work(client).finally(() => client.end());
 }
