@@ -6,6 +6,7 @@ import { CallTargets } from './calls/resilience/call-targets';
 import { Callers } from './calls/security/callers';
 import { IdempotentCalls } from './calls/idempotent-calls';
 import { systemClock } from './clock';
+import { CanaryReplays } from './dead-letters/canary-replays';
 import { DeadLetterService } from './dead-letters/dead-letter-service';
 import type { CompleteOptions } from './default-options';
 import { CircuitBreakers } from './delivery/circuit-breakers';
@@ -88,9 +89,11 @@ export function compose(options: CompleteOptions) {
   );
   const letters = store?.lanes.deadLetters;
   const deadLetters = letters && new DeadLetterService(letters, registry, clock, payloads, service);
+  const canaryReplays = letters && new CanaryReplays(letters, process);
   return {
     clock,
     deadLetters,
+    canaryReplays,
     registry,
     inFlight,
     runs,

@@ -4,6 +4,12 @@ export { type ApplicationOptions, startMessaging } from './application-life';
 export { CallError } from './calls/call-error';
 export type { CallersOptions, CallerTokens, TokenProof } from './calls/security/callers';
 export {
+  CANARY_STEPS,
+  CanaryReplays,
+  progressOf,
+  RunUnderWayError,
+} from './dead-letters/canary-replays';
+export {
   type BulkRequest,
   type BulkResult,
   DeadLetterService,
@@ -44,6 +50,7 @@ export type { AuditEntry, DeadLetter, DeadLetterFilter, Decision } from './ports
 export { IdempotencyConflictError } from './ports/idempotency-store';
 export { OutageError } from './ports/outage';
 export { NotStoredError, UnconfirmedError, UnpublishableError } from './ports/publish-errors';
+export type { ReplayRun } from './ports/replay-runs';
 export type { Store } from './ports/store';
 export type { BatchOptions, HandlerOptions, SubscriptionOptions } from './ports/subscription';
 export type { Technology } from './ports/transport';

@@ -2,6 +2,7 @@ import type { INestApplication } from '@nestjs/common';
 import { contractsLoaded, type Kind } from '@parley/contract';
 import type { Clock } from './clock';
 import { compose, type MessagingParts } from './composition';
+import type { CanaryReplays } from './dead-letters/canary-replays';
 import type { DeadLetterService } from './dead-letters/dead-letter-service';
 import { type CompleteOptions, withDefaults } from './default-options';
 import type { HandlerRun, RunFacts } from './delivery/handler-runs';
@@ -60,6 +61,8 @@ export class Messaging {
   readonly payloads: PayloadProcessor;
   /** The dead letters, for operators; undefined without a store. */
   readonly deadLetters?: DeadLetterService;
+  /** Replays of many in steps; undefined without a store. */
+  readonly canaryReplays?: CanaryReplays;
   /** The state for operations, health checks and metrics. */
   readonly introspection: MessagingIntrospection;
   private readonly options: CompleteOptions;
@@ -86,6 +89,8 @@ export class Messaging {
     this.subjectKeys = this.parts.subjectKeys;
     this.payloads = this.parts.payloads;
     this.deadLetters = this.parts.deadLetters;
+    this.canaryReplays = this.parts.canaryReplays;
+    if (this.canaryReplays) this.workers.push(this.canaryReplays);
     this.introspection = new MessagingIntrospection(options, this.parts, () => ({
       consumers: this.consumers,
       callServer: this.callServer,

@@ -5,6 +5,7 @@ import { idempotencyPromises } from './idempotency';
 import { inboxPromises } from './inbox';
 import { lanePromises } from './lanes';
 import { outboxPromises } from './outbox';
+import { replayRuns } from './replay-runs';
 import { StoreTrial, type StoreUnderTest } from './store-trial';
 import { transactionPromises } from './transactions';
 
@@ -25,5 +26,6 @@ export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): v
       foundDeadLetters(trial);
       changedDeadLetters(trial);
     });
+    describe('replays in steps', () => replayRuns(trial));
   });
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Failure } from '../message/failure';
 import type { Headers } from '../message/message';
+import type { ReplayRuns } from './replay-runs';
 
 /**
  * The dead letters of a service, and the decisions of operators about them. A decision takes effect
@@ -32,6 +33,8 @@ export interface DeadLetters {
   ): Promise<void>;
   /** The decisions, the latest first. */
   audit(filter?: AuditFilter): Promise<readonly AuditEntry[]>;
+  /** Replays of many in steps. */
+  readonly runs: ReplayRuns;
 }
 
 export interface DeadLetter {
@@ -49,6 +52,8 @@ export interface DeadLetter {
   readonly edits: number;
   /** Names the group of its cause. */
   readonly group: string;
+  /** How often it died again after a replay. */
+  readonly relapses: number;
 }
 
 export interface DeadLetterFilter {
@@ -70,6 +75,8 @@ export interface DeadLetterFilter {
 export interface DeadLetterGroup extends Cause {
   readonly group: string;
   readonly count: number;
+  /** Those of its letters that died again after a replay. */
+  readonly relapsed: number;
   readonly subscriptions: readonly string[];
   readonly first: Date;
   readonly last: Date;
@@ -105,9 +112,10 @@ export interface AuditFilter {
 
 export interface AuditEntry extends Decision {
   readonly at: Date;
-  readonly action: 'replay' | 'edit' | 'edit and replay' | 'discard';
+  /** `canary replay`: a beginning, step or end of a run; `letter` is the one that it had come to. */
+  readonly action: 'replay' | 'edit' | 'edit and replay' | 'discard' | 'canary replay';
   readonly letter: string;
-  /** `done`, `gone`, or the reason of a refusal. */
+  /** `done`, `gone`, the reason of a refusal, or what became of a step. */
   readonly outcome: string;
   readonly subscription?: string;
   readonly contract?: string;

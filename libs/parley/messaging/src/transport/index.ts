@@ -198,6 +198,12 @@ export type {
   Tracing,
 } from '../ports/tracing';
 export {
+  type NewReplayRun,
+  type ReplayRun,
+  type ReplayRuns,
+  RUN_LEASE_MS,
+} from '../ports/replay-runs';
+export {
   explainingUrlErrors,
   UnknownTechnologyError,
   UnusableUrlError,

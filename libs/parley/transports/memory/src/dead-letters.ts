@@ -7,6 +7,7 @@ import {
 import { causeOf, UNNAMED_OPERATOR, type AuditFilter, type DeadLetterGroup, type DeadLetters, type Edit, type Failure, type FoundDeadLetter } from '@parley/messaging/transport'; // prettier-ignore
 import type { LaneTable, Row } from './lane-table';
 import type { MemoryDatabase, MemoryTx } from './database';
+import { MemoryReplayRuns } from './replay-runs';
 
 /** A dead letter with its place in its lane. */
 export interface Letter extends DeadLetter, Pick<Row, 'key' | 'lane' | 'place'> {}
@@ -14,11 +15,12 @@ export interface Letter extends DeadLetter, Pick<Row, 'key' | 'lane' | 'place'> 
 export class MemoryDeadLetters implements DeadLetters {
   private readonly letters = new Map<string, Letter>();
   private readonly entries: (AuditEntry & { readonly messageId?: string })[] = [];
+  readonly runs = new MemoryReplayRuns(this);
   private ids = 0;
 
   constructor(
-    private readonly database: MemoryDatabase,
-    private readonly table: LaneTable,
+    readonly database: MemoryDatabase,
+    readonly table: LaneTable,
   ) {}
 
   list(filter: DeadLetterFilter = {}): Promise<readonly DeadLetter[]> {
@@ -68,6 +70,15 @@ export class MemoryDeadLetters implements DeadLetters {
       if (letter) this.putBack(tx, letter);
       return letter !== undefined;
     });
+  }
+
+  /** Replays one as a part of a run, which notes only those that are there. */
+  replayIn(tx: MemoryTx, id: string, by: Decision): Letter | undefined {
+    const letter = this.letters.get(id);
+    if (!letter) return undefined;
+    this.writeDown(tx, id, { ...by, action: 'replay', outcome: 'done' });
+    this.putBack(tx, letter);
+    return letter;
   }
 
   edit(
@@ -130,7 +141,7 @@ export class MemoryDeadLetters implements DeadLetters {
     );
   }
 
-  all(): Iterable<DeadLetter> {
+  all(): Iterable<Letter> {
     return this.letters.values();
   }
 
@@ -165,6 +176,7 @@ export class MemoryDeadLetters implements DeadLetters {
       died,
       edits: 0,
       group,
+      relapses: this.replaysOf({ subscription, headers }),
     };
     this.letters.set(letter.id, letter);
     this.table.keep(letter);
@@ -223,10 +235,20 @@ export class MemoryDeadLetters implements DeadLetters {
     );
   }
 
-  private writeDown(
+  private replaysOf({ subscription, headers }: Pick<Row, 'subscription' | 'headers'>): number {
+    return this.entries.filter(
+      (entry) =>
+        entry.action.endsWith('replay') &&
+        entry.outcome === 'done' &&
+        entry.subscription === subscription &&
+        entry.messageId === headers.id,
+    ).length;
+  }
+
+  writeDown(
     tx: MemoryTx,
     id: string,
-    entry: Decision & Pick<AuditEntry, 'action' | 'outcome' | 'after'>,
+    entry: Decision & Pick<AuditEntry, 'action' | 'outcome' | 'after' | 'subscription'>,
   ): void {
     const letter = this.letters.get(id);
     const known = letter && {
@@ -266,6 +288,7 @@ function groupOf(letters: readonly Letter[]): DeadLetterGroup {
   return {
     ...causeOf(first!),
     count: letters.length,
+    relapsed: letters.filter(({ relapses }) => relapses > 0).length,
     subscriptions,
     first: first!.died,
     last: letters.at(-1)!.died,

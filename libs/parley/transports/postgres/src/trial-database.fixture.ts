@@ -74,7 +74,7 @@ export class TrialDatabase {
 
   async empty(): Promise<void> {
     await this.admin.query(
-      `truncate public.effect, parley.message, parley.parked, parley.lane, parley.later, parley.dead, parley.audit, parley.inbox, parley.outbox`,
+      `truncate public.effect, parley.message, parley.parked, parley.lane, parley.later, parley.dead, parley.audit, parley.inbox, parley.outbox, parley.replay_run, parley.replay_letter`,
     );
   }
 

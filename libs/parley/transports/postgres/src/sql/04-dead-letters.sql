@@ -68,12 +68,12 @@ language sql stable as $$
 $$;
 
 create function parley.dead_letters(s text, sub text, con text, err text, grp text, since timestamptz, till timestamptz, upto bigint, n int, newest boolean)
-returns table (id bigint, subscription text, headers bytea, body bytea, attempts int, failure text, died timestamptz, holds boolean, edits int, "group" text)
+returns table (id bigint, subscription text, headers bytea, body bytea, attempts int, failure text, died timestamptz, holds boolean, edits int, "group" text, relapses int)
 language plpgsql stable security definer set search_path = pg_catalog, parley, pg_temp as $$
 #variable_conflict use_column
 begin
   perform require_service(s);
-  return query select d.id, k.name, d.headers, d.body, d.attempts, d.failure, d.died, d.holds, d.edits, d.grouped
+  return query select d.id, k.name, d.headers, d.body, d.attempts, d.failure, d.died, d.holds, d.edits, d.grouped, d.relapses
     from dead_of(s, sub, con, err, grp, since, till, upto) d join queue k on k.id = d.queue
     order by case when newest then -d.id else d.id end limit n;
 end $$;
@@ -86,25 +86,25 @@ begin
 end $$;
 
 create function parley.dead_groups(s text, sub text, con text, err text, grp text, since timestamptz, till timestamptz, upto bigint, n int)
-returns table ("group" text, error text, cause text, contract text, count int, subscriptions text[], first timestamptz, last timestamptz)
+returns table ("group" text, error text, cause text, contract text, count int, subscriptions text[], first timestamptz, last timestamptz, relapsed int)
 language plpgsql stable security definer set search_path = pg_catalog, parley, pg_temp as $$
 #variable_conflict use_column
 begin
   perform require_service(s);
-  return query select d.grouped, d.error, d.cause, d.contract, count(*)::int, array_agg(distinct k.name order by k.name), min(d.died), max(d.died)
+  return query select d.grouped, d.error, d.cause, d.contract, count(*)::int, array_agg(distinct k.name order by k.name), min(d.died), max(d.died), (count(*) filter (where d.relapses > 0))::int
     from dead_of(s, sub, con, err, grp, since, till, upto) d join queue k on k.id = d.queue
     group by 1, 2, 3, 4 order by 5 desc, min(d.id) limit n;
 end $$;
 
 -- One letter, and what stands between it and its handler.
 create function parley.dead_letter(s text, i bigint)
-returns table (id bigint, subscription text, headers bytea, body bytea, attempts int, failure text, died timestamptz, holds boolean, edits int, "group" text,
+returns table (id bigint, subscription text, headers bytea, body bytea, attempts int, failure text, died timestamptz, holds boolean, edits int, "group" text, relapses int,
   handled boolean, waiting int, held_by bigint)
 language plpgsql stable security definer set search_path = pg_catalog, parley, pg_temp as $$
 #variable_conflict use_column
 begin
   perform require_service(s);
-  return query select d.id, k.name, d.headers, d.body, d.attempts, d.failure, d.died, d.holds, d.edits, d.grouped,
+  return query select d.id, k.name, d.headers, d.body, d.attempts, d.failure, d.died, d.holds, d.edits, d.grouped, d.relapses,
       exists (select from inbox x where x.queue = d.queue and x.message_id = d.message_id),
       ((select count(*) from parked p where p.queue = d.queue and p.lane = d.lane and p.id > d.place)
         + (select count(*) from message m where m.queue = d.queue and m.lane = d.lane and m.id > d.place))::int,

@@ -7,13 +7,18 @@ import {
 import { UNNAMED_OPERATOR, type AuditFilter, type DeadLetterGroup, type DeadLetters, type Edit, type Failure, type FoundDeadLetter } from '@parley/messaging/transport'; // prettier-ignore
 import type { Database, Statement } from '../connection/database';
 import { channelOf, unpackHeaders } from '../cloudevents';
+import { PostgresReplayRuns } from './replay-runs';
 
 /** The dead letters of a service, in its own database. */
 export class PostgresDeadLetters implements DeadLetters {
+  readonly runs: PostgresReplayRuns;
+
   constructor(
     private readonly database: Database,
     private readonly service: string,
-  ) {}
+  ) {
+    this.runs = new PostgresReplayRuns(database, service);
+  }
 
   async list(filter: DeadLetterFilter = {}): Promise<readonly DeadLetter[]> {
     const values = [...this.narrowed(filter), filter.limit ?? 100, filter.newest ?? false];
