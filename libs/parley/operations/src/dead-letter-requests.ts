@@ -16,6 +16,7 @@ import {
   read,
   refusingBadRequests,
 } from './operations-request';
+import { ReplayRunRequests } from './replay-run-requests';
 
 /** A preview asks the database about each letter. */
 const LIMIT = { normal: 100, most: 1000, previews: 300 };
@@ -69,12 +70,14 @@ const Bulk = z.strictObject({
 /** Serves `/operations/dead-letters`. */
 export class DeadLetterRequests {
   private readonly desk?: DeadLetterService;
+  private readonly runs: ReplayRunRequests;
 
   constructor(
     messaging: Messaging,
     private readonly log: (message: string) => void,
   ) {
     this.desk = messaging.deadLetters;
+    this.runs = new ReplayRunRequests(messaging, log);
   }
 
   async show(
@@ -82,6 +85,7 @@ export class DeadLetterRequests {
     query: Readonly<Record<string, string>>,
   ): Promise<OperationsAnswer> {
     const { desk } = this;
+    if (what === 'runs') return refusing(() => this.runs.show(rest, query));
     if (rest.length > 0) return failed(404, 'there is nothing of that name');
     if (!desk)
       return what === undefined
@@ -100,6 +104,8 @@ export class DeadLetterRequests {
     request: AdmittedRequest,
   ): Promise<OperationsAnswer> {
     const { desk } = this;
+    if (first === 'runs')
+      return refusing(() => this.runs.change(verb === undefined ? [] : [verb, ...rest], request));
     const known =
       rest.length === 0 &&
       (verb === undefined

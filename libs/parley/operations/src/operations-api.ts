@@ -63,6 +63,7 @@ export interface OperationsApiOptions {
  *     GET  dead-letters[/groups]?subscription=&contract=&error=&group=&from=&to=&limit=
  *     GET  dead-letters/:id  dead-letters/audit?letter=&who=&limit=
  *     POST dead-letters/:id/replay|edit|discard  dead-letters/replay|discard
+ *     GET  dead-letters/runs[/:id]   POST dead-letters/runs  dead-letters/runs/:id/cancel
  *     GET  audit?who=&limit=   changes that operators asked this process for
  *     GET  overdue             handlings over their timeout: contract, id, age
  *     GET  concurrency   POST concurrency/:subscription

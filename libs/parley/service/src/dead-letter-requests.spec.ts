@@ -252,12 +252,36 @@ describe('dead letters of a service, over HTTP', () => {
     expect(booked).toHaveLength(5);
   });
 
+  it('are replayed in steps, by one operator at a time, and cancelled', async () => {
+    const [letter] = await die(...['a', 'b', 'c'].map((room) => ({ room, nights: 1 })));
+    const asked = { subscription: 'hotel.desk', group: letter!.group, reason: 'rooms are free' };
+    expect((await post('runs', { ...asked, reason: ' ' })).status).toBe(400);
+    expect((await post('runs', { ...asked, group: 'none' })).status).toBe(404);
+    const begun = await post('runs', { ...asked, rate: 2 });
+    expect(begun).toMatchObject({
+      status: 202,
+      body: { id: '1', state: 'running', step: 1, steps: 4, total: 3, who: 'ada (claimed)' },
+    });
+    const second = await post('runs', asked, { 'x-operator': 'bob' });
+    expect(second.status).toBe(409);
+    expect((second.body as { message: string }).message).toMatch(/^ada \(claimed\) replays/);
+    expect((await post('runs/1/cancel', { reason: 'not yet' })).status).toBe(200);
+    expect((await post('runs/1/cancel', { reason: 'not yet' })).status).toBe(404);
+    expect((await ask('dead-letters/runs')).body).toMatchObject({ runs: [{ state: 'cancelled' }] });
+    expect((await ask('dead-letters/runs/1')).body).toMatchObject({
+      outcome: expect.stringMatching(/^cancelled by ada \(claimed\): 0 of 3 handled/),
+    });
+    expect((await ask('dead-letters/runs/9')).status).toBe(404);
+    await harness.advance('2s');
+  });
+
   it('are touched by no web page, and by no request that cannot be read', async () => {
     await die({ room: 'a', nights: 1 });
     for (const action of ['replay', 'edit', 'discard'])
       expect((await post(`1/${action}`, {}, { origin: 'https://evil.example' })).status).toBe(403);
     expect((await ask('dead-letters/1/replay', { method: 'POST', body: '{' })).status).toBe(400);
     expect((await post('1/replay', { reson: 'a typing error' })).status).toBe(400);
+    expect((await post('runs', {}, { origin: 'https://evil.example' })).status).toBe(403);
     expect((await post('1/burn', {})).status).toBe(404);
     expect((await post('1/replay/twice', {})).status).toBe(404);
     expect((await ask('dead-letters')).body).toMatchObject({ count: 1 });

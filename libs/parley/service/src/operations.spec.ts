@@ -41,6 +41,7 @@ const letter: DeadLetter = {
   holds: false,
   edits: 0,
   group: 'c0ffee00',
+  relapses: 0,
 };
 const consuming: MessagingHealth = {
   intakes: [{ technology: 'rabbitmq', kind: 'command', state: 'consuming' }],
