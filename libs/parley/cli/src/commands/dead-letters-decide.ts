@@ -5,6 +5,7 @@ import type { Session } from '../session';
 import { type Action, DECISION, type Decided } from './dead-letter-decision';
 import { decideInBulk } from './dead-letters-bulk';
 import { decideEach, previewEach, previewMany } from './dead-letters-each';
+import { replayInSteps } from './dead-letters-runs';
 
 const CHOICE = '<service>/<number>… | --group G | --all';
 const MOST_WORDS = 1_000;
@@ -14,11 +15,19 @@ export const replay = command({
   summary: 'puts back one letter, a group or all; --dry-run: what would happen',
   parameters: CHOICE,
   words: [0, MOST_WORDS],
-  options: { ...DECISION, 'dry-run': { type: 'boolean', help: 'only say the expected results' } },
+  options: {
+    ...DECISION,
+    'dry-run': { type: 'boolean', help: 'only say the expected results' },
+    canary: {
+      type: 'boolean',
+      help: 'a group in steps of 1, 5, 25, then all at the rate; stops when one dies again',
+    },
+  },
   notes:
-    'Each goes back to its place in its lane and is handled once, also when two people replay it. Ctrl-C stops within a second.',
+    'Each goes back to its place in its lane and is handled once, also when two people replay it. Ctrl-C stops within a second; a canary goes on in the service, until "cancel".',
   async run(given, session) {
     const many = isForMany(given);
+    if (given.flag('canary') && !given.flag('dry-run')) return replayInSteps(given, session);
     if (!given.flag('dry-run')) return decide('replay', given, session, many);
     if (many) return previewMany(given, session);
     return previewEach(given.words.map(letterName), session);

@@ -13,6 +13,7 @@ const Letters = z.looseObject({ count: z.number(), deadLetters: z.array(DeadLett
 const Group = z.looseObject({
   group: z.string(),
   count: z.number(),
+  relapsed: z.number().optional(),
   error: z.string(),
   cause: z.string(),
   contract: z.string(),
@@ -78,16 +79,23 @@ async function listGroups(given: Asked, session: Session): Promise<Report> {
 }
 
 const groupRows = ({ service, body }: Reply<z.infer<typeof Groups>>) =>
-  body.groups.map(({ group, count, contract, error, cause, subscriptions, first, last }) => ({
-    ...{ group, service, letters: count, contract, error, cause, subscriptions, first, last },
-  }));
+  body.groups.map(
+    ({ group, count, relapsed, contract, error, cause, subscriptions, first, last }) => ({
+      ...{ group, service, letters: count, relapsed, contract, error, cause, subscriptions },
+      ...{ first, last },
+    }),
+  );
 
 const groupsTable = (rows: ReturnType<typeof groupRows>): string =>
   table(
-    ['group', 'letters', 'service', 'contract', 'error', 'cause', 'subscriptions', 'first', 'last'],
+    [
+      ...['group', 'letters', 'relapsed', 'service', 'contract', 'error', 'cause'],
+      ...['subscriptions', 'first', 'last'],
+    ],
     rows.map((row) => [
       row.group,
       row.letters,
+      row.relapsed ?? 0,
       row.service,
       row.contract,
       row.error,

@@ -73,7 +73,9 @@ describe('dead-letters list', () => {
     const groups = `GET ${LETTERS}/groups?limit=50`;
     orders.answers[groups] = [{ body: { count: 2, groups: [group('one', 2)] } }];
     catalog.answers[groups] = [{ body: { count: 5, groups: [group('two', 5)] } }];
-    expect((await run('list', '--groups')).out).toMatch(/two +5 +catalog .*\none +2 +orders /);
+    expect((await run('list', '--groups')).out).toMatch(
+      /two +5 +0 +catalog .*\none +2 +0 +orders /,
+    );
   });
 
   it('refuses a service that is not there', async () => {
@@ -219,6 +221,73 @@ describe('dead-letters replay and discard', () => {
     const { out } = await run('discard', 'orders/7', '--reason', 'a test');
     expect(out).toBe('orders/7 is discarded.\n');
     expect(orders.bodies).toEqual([{ reason: 'a test' }]);
+  });
+
+  describe('in steps', () => {
+    const run7 = (state: string, outcome?: string) => ({
+      ...{ id: '7', subscription: 'orders.saga', group: 'c0ffee00', state, who: 'ada', rate: 5 },
+      ...{ step: 2, steps: 4, total: 9, replayed: 6, handled: 1, open: 5, waiting: 0, outcome },
+      ...{ progress: '1 of 9 handled', began: '2026-11-23T09:00:00.000Z' },
+    });
+    const begins = (...answers: { status?: number; body: unknown }[]) => {
+      const group = { group: 'c0ffee00', subscriptions: ['orders.saga'] };
+      orders.answers = {
+        [`${COUNTS}?group=c0ffee00`]: [{ body: { count: 9, groups: [group] } }],
+        [`POST ${LETTERS}/runs`]: [answers[0]!],
+        [`GET ${LETTERS}/runs/7`]: answers.slice(1),
+      };
+      catalog.answers = { [`${COUNTS}?group=c0ffee00`]: counted(0) };
+    };
+    const CANARY = ['replay', '--group', 'c0ffee00', '--canary', '--rate', '5', '--reason', 'up'];
+
+    it('is begun in the service, and told when it ends', async () => {
+      begins({ status: 202, body: run7('running') }, { body: run7('relapsed', 'one died again') });
+      const { code, out } = await run(...CANARY);
+      expect([code, out]).toEqual([1, 'orders/7 is relapsed: one died again\n']);
+      expect(orders.bodies).toEqual([
+        { subscription: 'orders.saga', group: 'c0ffee00', rate: 5, reason: 'up' },
+      ]);
+    });
+
+    it('goes on when nobody looks on any more', async () => {
+      begins({ status: 202, body: run7('running') }, { body: run7('running') });
+      const terminal = new RecordedTerminal();
+      const running = parley(['dead-letters', ...CANARY], {
+        ...{ terminal, surroundings: surroundings() },
+      });
+      const isFollowed = () => orders.instance.asked.includes(`GET ${LETTERS}/runs/7`);
+      while (!isFollowed()) await new Promise(setImmediate);
+      terminal.stop();
+      const { out } = await running;
+      expect(out).toMatch(/^orders\/7 goes on: 1 of 9 handled; end it by .* cancel orders\/7\n$/);
+    });
+
+    it('is refused while somebody else has one, with who', async () => {
+      begins({ status: 409, body: { message: 'bob replays c0ffee00 since 09:00' } });
+      expect(await run(...CANARY)).toMatchObject({
+        ...{ code: 1, err: 'bob replays c0ffee00 since 09:00\n' },
+      });
+    });
+
+    it('asks for one cause, and for a reason', async () => {
+      expect(await run('replay', '--all', '--canary')).toMatchObject({ code: 2 });
+      expect(await run('replay', '--group', 'x', '--canary')).toMatchObject({ code: 2 });
+    });
+
+    it('is listed, and cancelled with a reason', async () => {
+      orders.answers[`GET ${LETTERS}/runs?limit=20`] = [{ body: { runs: [run7('running')] } }];
+      catalog.answers[`GET ${LETTERS}/runs?limit=20`] = [{ body: { runs: [] } }];
+      expect((await run('runs')).out).toMatch(/orders\/7 .*running +2 of 4 +1 of 9 handled/);
+      orders.answers = {
+        [`POST ${LETTERS}/runs/7/cancel`]: [{ body: { cancelled: true } }],
+        [`GET ${LETTERS}/runs/7`]: [{ body: run7('cancelled', 'cancelled by ada') }],
+      };
+      expect((await run('cancel', 'orders/7', '--reason', 'no')).out).toBe(
+        'orders/7 is cancelled: cancelled by ada\n',
+      );
+      expect(orders.bodies).toEqual([{ reason: 'no' }]);
+      expect(await run('cancel', 'orders/7')).toMatchObject({ code: 2 });
+    });
   });
 
   it('tells what was done, the latest first', async () => {

@@ -7,6 +7,7 @@ import { audit as deadLettersAudit } from './dead-letters-audit';
 import { discard, replay } from './dead-letters-decide';
 import { edit } from './dead-letters-edit';
 import { list } from './dead-letters-list';
+import { cancel, runs } from './dead-letters-runs';
 import { show } from './dead-letters-show';
 import { doctor } from './doctor';
 import { erase } from './erase';
@@ -22,7 +23,7 @@ import { topology } from './topology';
 const deadLetters: CommandGroup = {
   name: 'dead-letters',
   summary: 'messages that no handling helped: list, show, edit, replay, discard, audit',
-  commands: [list, show, edit, replay, discard, deadLettersAudit],
+  commands: [list, show, edit, replay, discard, runs, cancel, deadLettersAudit],
 };
 
 /** All commands. */
