@@ -304,6 +304,34 @@ describe('dead letters, by keyboard alone', () => {
     await page.getByText('It is replayed').waitFor();
   });
 
+  it('are replayed in steps, told who does it already, and cancelled', async () => {
+    const { page, faults } = one;
+    await show(page, '/dead-letters', 'causes');
+    const dialog = page.getByRole('dialog');
+    const begin = async () => {
+      await press(/^Replay in steps the 2 letters of the provider/);
+      await dialog.getByLabel('Reason (needed)').waitFor();
+      await dialog.getByLabel('Reason (needed)').focus();
+      await page.keyboard.insertText('the provider is back');
+      await press(/^Begin with 1 letter$/);
+    };
+    await begin();
+    await page.getByText('step 1 of 4: 0 of 2 handled').waitFor();
+    await begin();
+    await dialog.getByText('replays 00c0ffee already').waitFor();
+    await picture(page, 'canary');
+    assert.deepEqual(await violations(page), []);
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    await press(/^Cancel run notifications\/1$/);
+    await dialog.getByLabel('Reason (needed)').focus();
+    await page.keyboard.insertText('not now');
+    await press(/^Cancel the run$/);
+    await page.getByText('cancelled by').waitFor();
+    assert.deepEqual(await violations(page), []);
+    assert.deepEqual(faults, []);
+  });
+
   it('are discarded by the cause, with a reason, after which none is left', async () => {
     const { page, faults } = one;
     await show(page, '/dead-letters', 'causes');

@@ -80,6 +80,8 @@ function letter(id, { contract, error, message, ...more }) {
 class Letters {
   /** @type {Json[]} */
   audit = [];
+  /** @type {Json[]} Replays in steps. */
+  runs = [];
   /** @param {Letter[]} all */
   constructor(all) {
     this.all = all;
@@ -109,6 +111,7 @@ class Letters {
           deadLetters: found.slice(0, Number(query.get('limit') ?? 100)),
         },
       };
+    if (id === 'runs') return { body: { runs: this.runs } };
     if (id === 'groups') return { body: { count: found.length, groups: groupsOf(found) } };
     if (id === 'audit') {
       const of = query.get('letter');
@@ -127,6 +130,7 @@ class Letters {
    * @returns {Reply}
    */
   change([first = '', verb], asked, who) {
+    if (first === 'runs') return this.run(verb, asked, who);
     if (verb === undefined) return this.many(first, asked, who);
     const one = this.all.find(({ id }) => id === first);
     if (!one) return missing(`there is no dead letter ${first} any more`);
@@ -134,6 +138,30 @@ class Letters {
     if (asked['dryRun']) return { body: { replayed: false, replay: previewOf(one) } };
     this.decide(one, verb, who, asked['reason']);
     return { status: verb === 'replay' ? 202 : 200, body: { done: true } };
+  }
+
+  /**
+   * Begins a replay in steps, which stays in its first one, or cancels it.
+   *
+   * @param {string | undefined} id
+   * @param {Json} asked
+   * @param {string} who
+   * @returns {Reply}
+   */
+  run(id, { subscription, group, reason }, who) {
+    const running = this.runs.find(({ state }) => state === 'running');
+    if (id !== undefined) {
+      Object.assign(running ?? {}, { state: 'cancelled', outcome: `cancelled by ${who}` });
+      return running ? { body: { cancelled: true } } : missing('it is over');
+    }
+    if (running)
+      return { status: 409, body: { message: `${running['who']} replays ${group} already` } };
+    const [total, steps] = [this.all.filter((one) => one.group === group).length, 4];
+    this.runs.unshift({
+      ...{ id: String(this.runs.length + 1), state: 'running', subscription, group, reason, who },
+      ...{ step: 1, steps, total, progress: `0 of ${total} handled`, began: before(0) },
+    });
+    return { status: 202, body: this.runs[0] };
   }
 
   /**
@@ -211,6 +239,7 @@ function groupsOf(letters) {
     return {
       group,
       count: own.length,
+      relapsed: group === '7c01c57b' ? 1 : 0,
       error: one?.failure['error'],
       cause: one?.failure['message'],
       contract: one?.headers['type'],

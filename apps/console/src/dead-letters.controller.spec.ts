@@ -77,6 +77,7 @@ describe('dead letters by way of the console', () => {
     ],
     ['/groups?error=TypeError', '/operations/dead-letters/groups?error=TypeError'],
     ['/audit?letter=7&who=ada', '/operations/dead-letters/audit?letter=7&who=ada'],
+    ['/runs?service=orders&limit=5', '/operations/dead-letters/runs?limit=5'],
     ['/orders/7', '/operations/dead-letters/7'],
   ])('are asked for by %s', async (path, asked) => {
     expect((await fetch(`${url}${path}`, { headers: AUTHORIZED })).status).toBe(200);
@@ -106,6 +107,16 @@ describe('dead letters by way of the console', () => {
     ]);
   });
 
+  it('are replayed in steps in their service, and that is cancelled there', async () => {
+    const asked = { subscription: 'orders.saga', group: 'c0ffee00', reason: 'up again' };
+    await post('orders/runs', asked, { 'x-operator': 'ada' });
+    await post('orders/runs/3/cancel', { reason: 'not now' }, { 'x-operator': 'bob' });
+    expect(arrived.map(({ url, operator, body }) => [url, operator, body])).toEqual([
+      ['/operations/dead-letters/runs', 'ada', asked],
+      ['/operations/dead-letters/runs/3/cancel', 'bob', { reason: 'not now' }],
+    ]);
+  });
+
   it('are refused as the service refuses them', async () => {
     const refused = await post('orders/7/edit', { body: { total: 'x' } });
     expect([refused.status, await refused.json()]).toEqual([
@@ -117,7 +128,7 @@ describe('dead letters by way of the console', () => {
   });
 
   it('are decided about by no page of somewhere else', async () => {
-    for (const path of ['orders/7/edit', 'orders/discard'])
+    for (const path of ['orders/7/edit', 'orders/discard', 'orders/runs', 'orders/runs/3/cancel'])
       expect((await post(path, {}, { origin: 'https://evil.example' })).status).toBe(403);
     expect(arrived).toEqual([]);
   });

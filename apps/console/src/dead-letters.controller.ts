@@ -34,6 +34,12 @@ export class DeadLettersController {
     return (await this.fleet.askEach(`${PATH}/audit${queryOf(filter)}`, service)).map(rowOf);
   }
 
+  /** Replays in steps, under way and over. */
+  @Get('runs')
+  async runs(@Query() { service, ...filter }: Record<string, string>) {
+    return (await this.fleet.askEach(`${PATH}/runs${queryOf(filter)}`, service)).map(rowOf);
+  }
+
   @Get(':service/:id')
   async show(
     @Param('service') service: string,
@@ -43,7 +49,24 @@ export class DeadLettersController {
     return passedOn(reply, await this.fleet.askOne(service, `${PATH}/${encodeURIComponent(id)}`));
   }
 
-  /** The next of many; `replay` or `discard` with a `filter`. */
+  /** `cancel` a replay in steps. */
+  @Post(':service/runs/:id/:action')
+  async run(
+    @Param('service') service: string,
+    @Param('id') id: string,
+    @Param('action') action: string,
+    @Body() body: unknown,
+    @AsOperator() as: Omit<OperatorRequest, 'body'>,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const path = `${PATH}/runs/${encodeURIComponent(id)}/${encodeURIComponent(action)}`;
+    return passedOn(reply, await this.fleet.sendToOne(service, path, { body, ...as }));
+  }
+
+  /**
+   * The next of many: `replay` or `discard` with a `filter`. Or `runs`, which begins a replay in
+   * steps.
+   */
   @Post(':service/:action')
   async many(
     @Param('service') service: string,

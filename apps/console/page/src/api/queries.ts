@@ -43,6 +43,8 @@ export const groups = (filter: Values) =>
     ['dead-letters', 'groups', filter],
     `dead-letters/groups${queryOf(filter)}`,
   );
+export const replayRuns = () =>
+  live<readonly api.ReplayRuns[]>(['dead-letters', 'runs'], 'dead-letters/runs');
 export const audit = (filter: Values) =>
   live<readonly api.Audit[]>(
     ['dead-letters', 'audit', filter],

@@ -116,6 +116,24 @@ export interface DeadLetter {
   readonly group: string;
 }
 
+/** A replay in steps. */
+export interface ReplayRun {
+  readonly id: string;
+  readonly subscription: string;
+  readonly group: string;
+  readonly state: 'running' | 'done' | 'relapsed' | 'cancelled';
+  readonly who: string;
+  readonly reason?: string;
+  readonly step: number;
+  readonly steps: number;
+  readonly progress: string;
+  readonly outcome?: string;
+  readonly began: string;
+}
+
+export type ReplayRuns =
+  { readonly service: string; readonly runs?: readonly ReplayRun[] } | Unanswered;
+
 export interface ReplayPreview {
   readonly letter: string;
   readonly contract: string;
@@ -144,6 +162,8 @@ export interface DeadLetterGroup {
   readonly cause: string;
   readonly contract: string;
   readonly count: number;
+  /** Those that died again after a replay. */
+  readonly relapsed?: number;
   readonly subscriptions: readonly string[];
   readonly first: string;
   readonly last: string;

@@ -9,6 +9,7 @@ import {
   Ago,
   Answer,
   Change,
+  Figure,
   Heading,
   Notice,
   Panel,
@@ -21,6 +22,7 @@ import { timeIn } from '../shared/url-state';
 import { AuditTable } from './audit-table';
 import type { Action } from './bulk';
 import { BulkDialog } from './bulk-dialog';
+import { CanaryDialog, Runs } from './canary';
 import { filterOf, groupsIn, lettersIn, type LetterSearch, unansweredIn } from './letters';
 
 const route = getRouteApi('/dead-letters');
@@ -94,8 +96,14 @@ function Groups({ search }: { readonly search: LetterSearch }) {
   const filter = filterOf(search);
   const asked = useQuery(queries.groups(filter));
   const [chosen, choose] = useState<{ readonly action: Action; readonly group: GroupRow }>();
+  const [canary, setCanary] = useState<GroupRow>();
   const columns: readonly Column<GroupRow>[] = [
     { header: 'Letters', cell: (row) => <strong>{count(row.count)}</strong>, kind: 'number' },
+    {
+      header: 'Relapsed',
+      cell: ({ relapsed = 0 }) => <Figure of={relapsed} tone="warn" />,
+      kind: 'number',
+    },
     {
       header: 'Cause',
       cell: ({ service, group, error, cause }) => (
@@ -113,6 +121,13 @@ function Groups({ search }: { readonly search: LetterSearch }) {
       kind: 'last',
       cell: (group) => (
         <span className="row">
+          <Change
+            size="compact-xs"
+            onClick={() => setCanary(group)}
+            aria-label={`Replay in steps the ${counted(group.count, 'letter')} of ${group.cause}`}
+          >
+            In steps …
+          </Change>
           <Change
             size="compact-xs"
             variant="default"
@@ -141,6 +156,8 @@ function Groups({ search }: { readonly search: LetterSearch }) {
         return (
           <>
             <Unanswered services={unansweredIn(answers)} />
+            <Runs />
+            {canary && <CanaryDialog group={canary} close={() => setCanary(undefined)} />}
             {rows.length === 0 ? (
               <Empty filter={filter} />
             ) : (

@@ -1,5 +1,5 @@
 import type { DeadLetter } from '../api/types';
-import { entriesIn, filterOf, groupsIn, lettersIn, unansweredIn } from './letters';
+import { entriesIn, filterOf, groupsIn, lettersIn, runsIn, unansweredIn } from './letters';
 
 const NOW = Date.parse('2026-11-23T09:00:30.500Z');
 const letter = (id: string, died: string): DeadLetter => ({
@@ -48,6 +48,21 @@ describe('dead letters of all services', () => {
       { service: 'payments', entries: [entry('2026-11-23T08:30:00Z')] },
     ]);
     expect(rows.map(({ service }) => service)).toEqual(['payments', 'orders']);
+  });
+
+  it('are replayed in steps: those under way come first, then the latest that are over', () => {
+    const run = (id: string, began: string, state: 'running' | 'done') => ({
+      ...{ id, began, state, subscription: 's', group: 'g', who: 'ada', step: 1, steps: 4 },
+      progress: '0 of 9 handled',
+    });
+    const over = [1, 2, 3, 4, 5, 6].map((n) => run(`${n}`, `2026-11-23T08:0${n}:00Z`, 'done'));
+    const rows = runsIn([
+      { service: 'orders', runs: over },
+      { service: 'gateway' },
+      { service: 'catalog', error: 'refused' },
+      { service: 'payments', runs: [run('9', '2026-11-23T07:00:00Z', 'running')] },
+    ]);
+    expect(rows.map(({ id }) => id)).toEqual(['9', '6', '5', '4', '3', '2']);
   });
 
   it('are missing of services that did not answer, not of those that keep none', () => {

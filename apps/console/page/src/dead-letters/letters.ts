@@ -1,4 +1,4 @@
-import type { Audit, DeadLetterGroups, DeadLetters } from '../api/types';
+import type { Audit, DeadLetterGroups, DeadLetters, ReplayRuns } from '../api/types';
 import { isMissing } from '../services/problems';
 import { type Filters, timeIn } from '../shared/url-state';
 import type { LETTER_FILTERS } from '../filters';
@@ -36,6 +36,20 @@ export const groupsIn = (answers: readonly DeadLetterGroups[]) =>
       'error' in one ? [] : (one.groups ?? []).map((group) => ({ ...group, service: one.service })),
     )
     .sort((a, b) => b.count - a.count || (a.last < b.last ? 1 : -1));
+
+const RUNS_SHOWN = 5;
+
+/** Replays in steps: all that are under way, then the latest that are over. */
+export function runsIn(answers: readonly ReplayRuns[]) {
+  const runs = answers
+    .flatMap((one) =>
+      'error' in one ? [] : (one.runs ?? []).map((run) => ({ ...run, service: one.service })),
+    )
+    .sort((a, b) => (a.began < b.began ? 1 : -1));
+  const running = runs.filter(({ state }) => state === 'running');
+  const over = runs.filter(({ state }) => state !== 'running');
+  return [...running, ...over.slice(0, RUNS_SHOWN)];
+}
 
 /** Actions of operators, the latest first. */
 export const entriesIn = (answers: readonly Audit[]) =>
