@@ -14,6 +14,12 @@ export interface TimeoutInfo extends StepInfo {
   readonly times: number;
 }
 
+/** For the step of a cancellation. */
+export interface CancelInfo extends StepInfo {
+  /** Why, in the words of whoever cancels. */
+  readonly reason: string;
+}
+
 export type StageOf<S> = S extends { readonly stage: infer Stage extends string } ? Stage : never;
 
 export interface Trigger {
@@ -49,6 +55,8 @@ export interface Transition<S = object> extends Step<S> {
 /** A saga as the runner sees it; `saga()` makes it with all its types. */
 export interface Definition {
   readonly name: string;
+  /** The field of the state, and of every message, that names it. */
+  readonly by: string;
   readonly unknown: 'ignore' | 'dead-letter';
   readonly keep: number;
   /** Fields of its state that people are not shown. */
@@ -63,6 +71,19 @@ export interface Definition {
     info: StepInfo,
   ): StepResult;
   takeTimeout(instance: SagaInstance, name: string, info: TimeoutInfo): StepResult;
+  /** True when it says how it is cancelled. */
+  readonly isCancellable: boolean;
+  /** Undoes what was done; where the saga does not say how, it ends as it is. */
+  takeCancel(instance: SagaInstance, info: CancelInfo): StepResult;
+  /** The stages that its schema lists, in their order. */
+  stages(): readonly string[];
+  /**
+   * What a message would do, of which only the key is known: steps are pure, so nothing happens.
+   * Undefined: the step needs to know more.
+   */
+  probe(state: object, contract: Contract): Step<object> | undefined;
+  /** A stored state as steps see it. @throws SagaError */
+  opened(state: unknown): object;
   /** A state as JSON holds it. */
   stored(state: object): object;
 }

@@ -45,6 +45,12 @@ export class Given<S extends object> {
     return this.moved(this.saga.takeTimeout(this.instance()!, name, info));
   }
 
+  /** An operator cancels it. */
+  whenCancelled(reason = 'cancelled'): Given<S> {
+    const info = { ...this.info(this.saga.keyOf(this.state!)), reason };
+    return this.moved(this.saga.takeCancel(this.instance()!, info));
+  }
+
   private moved(turn: StepResult): Given<S> {
     if (turn.ignored)
       return new Given(this.saga, this.state, this.at, this.done, [], turn.ignored, this.steps + 1);

@@ -2,16 +2,26 @@ export { Given } from './given';
 export { MemorySagaStore, type UndoableTx } from './memory-saga-store';
 export { PostgresSagaStore } from './postgres-saga-store';
 export { Saga, saga, SagaError, type SagaOptions } from './saga';
-export type { Definition, StepInfo, TimeoutInfo } from './definition';
+export type { StepAhead } from './ahead';
+export type { CancelInfo, Definition, StepInfo, TimeoutInfo } from './definition';
 export { sagaMigrations } from './saga-migrations';
 export { SAGA_STORE, SagaModule } from './saga.module';
-export { SagaOperations, type SagaQuery, type SagaSummary } from './saga-operations';
+export {
+  type RepairAnswer,
+  SagaOperations,
+  type SagaQuery,
+  type SagaReport,
+  type SagaSummary,
+} from './saga-operations';
+export { type Repair, RepairRefusedError, SagaRepairs } from './saga-repairs';
 export {
   type HistoryEntry,
   SagaConflictError,
   type SagaDetails,
   type SagaFilter,
+  type SagaRepair,
   type SagaStore,
+  type StateChange,
   type StoredSaga,
   type WaitingTimeout,
 } from './saga-store';

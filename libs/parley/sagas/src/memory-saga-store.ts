@@ -9,6 +9,7 @@ import {
   type SagaChange,
   type SagaDetails,
   type SagaFilter,
+  type SagaRepair,
   type SagaStart,
   type SagaStore,
   type StoredSaga,
@@ -45,6 +46,7 @@ const SET_MS = 1_000;
 export class MemorySagaStore implements SagaStore {
   private readonly sagas = new Map<string, Row>();
   private readonly timeouts = new Map<string, TimeoutRow>();
+  private readonly repairs = new Map<string, SagaRepair>();
 
   constructor(private readonly clock: Pick<Clock, 'now' | 'elapsed'>) {}
 
@@ -182,6 +184,16 @@ export class MemorySagaStore implements SagaStore {
     );
     for (const [id] of old) remove(tx, this.sagas, id);
     return old.length;
+  }
+
+  async note(tx: Tx, repair: Omit<SagaRepair, 'at'>): Promise<void> {
+    put(tx, this.repairs, String(this.repairs.size), { ...repair, at: new Date(this.now()) });
+  }
+
+  async notes(_tx: Tx, name: string, key: string): Promise<readonly SagaRepair[]> {
+    return [...this.repairs.values()]
+      .filter((repair) => repair.saga === name && repair.key === key)
+      .reverse();
   }
 
   private now(): number {

@@ -4,6 +4,7 @@ import type { EntityManager } from 'typeorm';
 import { schemaOf } from './saga-migrations';
 import {
   HISTORY_LIMIT,
+  REPAIRS_KEPT_DAYS,
   SagaConflictError,
   type ArmedTimeout,
   type DueTimeout,
@@ -12,6 +13,7 @@ import {
   type SagaChange,
   type SagaDetails,
   type SagaFilter,
+  type SagaRepair,
   type SagaStart,
   type SagaStore,
   type StoredSaga,
@@ -234,6 +236,31 @@ export class PostgresSagaStore implements SagaStore {
       [name, keep],
     );
     return row?.count ?? 0;
+  }
+
+  /** It also forgets a few that are too old. */
+  async note(
+    tx: Tx,
+    { saga, key, who, action, reason, outcome }: Omit<SagaRepair, 'at'>,
+  ): Promise<void> {
+    const { schema, query } = open(tx);
+    await query(
+      'note',
+      `with old as (
+         select id from ${schema}saga_repair where at < statement_timestamp() - interval '${REPAIRS_KEPT_DAYS} days' order by id limit 20
+       ), forgotten as (delete from ${schema}saga_repair where id in (select id from old))
+       insert into ${schema}saga_repair (saga, key, who, action, reason, outcome) values ($1, $2, $3, $4, $5, $6)`,
+      [saga, key, who, action, reason, outcome],
+    );
+  }
+
+  async notes(tx: Tx, name: string, key: string): Promise<readonly SagaRepair[]> {
+    const { schema, query } = open(tx);
+    return query<SagaRepair>(
+      'notes',
+      `select at, saga, key, who, action, reason, outcome from ${schema}saga_repair where saga = $1 and key = $2 order by id desc limit 100`,
+      [name, key],
+    );
   }
 }
 

@@ -48,8 +48,33 @@ class CreateSagas1790000000000 implements MigrationInterface {
   }
 }
 
+/** Repairs by operators, apart from the sagas: they outlive them. */
+class AddSagaRepairs1790000000001 implements MigrationInterface {
+  name = 'AddSagaRepairs1790000000001';
+
+  async up(runner: QueryRunner): Promise<void> {
+    const schema = schemaOf(runner.dataSource.options);
+    await runner.query(`
+      create table ${schema}saga_repair (
+        id bigint generated always as identity primary key,
+        at timestamptz not null default clock_timestamp(),
+        saga text not null,
+        key text not null,
+        who text not null,
+        action text not null,
+        reason text not null,
+        outcome text not null
+      )`);
+    await runner.query(`create index saga_repair_of on ${schema}saga_repair (saga, key)`);
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query(`drop table ${schemaOf(runner.dataSource.options)}saga_repair`);
+  }
+}
+
 /** For the service's list of migrations: the tables live in its own schema, beside its data. */
-export const sagaMigrations = [CreateSagas1790000000000];
+export const sagaMigrations = [CreateSagas1790000000000, AddSagaRepairs1790000000001];
 
 /** Prefix of a table's name: the data source's schema, or nothing, for the role's search path. */
 export function schemaOf(options: object): string {

@@ -20,6 +20,7 @@ import { SagaError, stageOf } from './saga';
 import type { Definition, Transition, StepResult } from './definition';
 import type { DueTimeout, HistoryEntry, SagaStore, StoredSaga } from './saga-store';
 import type { SagaDispatcher } from './saga-dispatcher';
+import { changesOf } from './state-changes';
 import { nameOf } from './step';
 
 /** A message for a saga. */
@@ -44,6 +45,8 @@ interface SagaStep extends Pick<Arrived, 'key' | 'envelope'> {
 interface Change extends Pick<SagaStep, 'turn' | 'entry'> {
   readonly stored: StoredSaga;
   readonly ranOut?: { readonly name: string; readonly times: number };
+  /** How often the timeouts that are armed again ran out before. */
+  readonly times?: Readonly<Record<string, number>>;
 }
 
 /** Takes a saga's steps: state, timeouts and messages are stored by the one transaction given. */
@@ -117,7 +120,7 @@ export class SagaRunner {
     if (turn.ignored) this.ignore(saga, key, contract.name, turn.ignored);
     if (turn.ignored || !turn.changed) return [];
     const cause = { at: info.at, trigger: contract.name, messageId: envelope.id };
-    return [{ turn, key, envelope, stored, entry: entryOf(turn, stored, cause) }];
+    return [{ turn, key, envelope, stored, entry: entryOf(saga, turn, stored, cause) }];
   }
 
   /** A timeout that was claimed in `tx` ran out. */
@@ -135,7 +138,7 @@ export class SagaRunner {
     };
     const turn = saga.takeTimeout(stored, timeout.name, info);
     if (turn.ignored) return this.ignore(saga, stored.key, timeout.name, turn.ignored);
-    const entry = entryOf(turn, stored, { at: info.at, trigger: timeout.name });
+    const entry = entryOf(saga, turn, stored, { at: info.at, trigger: timeout.name });
     await this.save(tx, saga, [{ turn, stored, entry, ranOut: { name: timeout.name, times } }]);
     this.passes?.('saga.saved');
     const { correlationId, traceparent } = stored;
@@ -152,6 +155,24 @@ export class SagaRunner {
       { traceparent },
     );
     await span.run(() => send(span.context)).finally(() => span.end());
+  }
+
+  /**
+   * An operator's repair takes a step of a saga that was loaded in `tx`: it is stored as any other
+   * step, under the same check of its version.
+   */
+  async onRepair(
+    tx: Tx,
+    saga: Definition,
+    stored: StoredSaga,
+    turn: Transition,
+    cause: Pick<HistoryEntry, 'trigger' | 'who' | 'reason'>,
+    times?: Change['times'],
+  ): Promise<void> {
+    const entry = entryOf(saga, turn, stored, { at: this.now(), ...cause });
+    await this.save(tx, saga, [{ turn, stored, entry, times }]);
+    const { correlationId, traceparent } = stored;
+    await inConversation({ correlationId, traceparent }, () => this.dispatcher.send(turn.out));
   }
 
   private begin(
@@ -178,7 +199,7 @@ export class SagaRunner {
   private save(tx: Tx, saga: Definition, changes: readonly Change[]): Promise<void> {
     return this.store.save(
       tx,
-      changes.map(({ turn, stored: { name, key, version }, entry, ranOut }) => ({
+      changes.map(({ turn, stored: { name, key, version }, entry, ranOut, times = {} }) => ({
         name,
         key,
         version,
@@ -188,7 +209,7 @@ export class SagaRunner {
         arm: turn.arm.map((timeout) => ({
           name: timeout.name,
           after: timeout.after,
-          times: timeout.name === ranOut?.name ? ranOut.times : 0,
+          times: timeout.name === ranOut?.name ? ranOut.times : (times[timeout.name] ?? 0),
         })),
         disarm: turn.disarm,
         entry,
@@ -227,14 +248,16 @@ function checked<T>(take: () => T): T {
 }
 
 const entryOf = (
-  turn: Transition,
+  saga: Definition,
+  turn: Pick<Transition, 'state' | 'out'>,
   before: StoredSaga | undefined,
-  what: Pick<HistoryEntry, 'at' | 'trigger' | 'messageId'>,
+  what: Pick<HistoryEntry, 'at' | 'trigger' | 'messageId' | 'who' | 'reason'>,
 ): HistoryEntry => ({
   ...what,
   from: before?.stage,
   to: stageOf(turn.state),
   said: turn.out.map(nameOf),
+  ...(before && { changes: changesOf(saga, before.state, saga.stored(turn.state)) }),
 });
 
 const stepAttributes = (

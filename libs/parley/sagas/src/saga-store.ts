@@ -34,6 +34,33 @@ export interface HistoryEntry {
   readonly to?: string;
   /** Contracts and commands, in the order they were said. */
   readonly said: readonly string[];
+  /** What it changed of the state; hidden fields are left out. */
+  readonly changes?: readonly StateChange[];
+  /** Of a repair: the operator, and the reason. */
+  readonly who?: string;
+  readonly reason?: string;
+}
+
+/** One field that a step changed; a value that is long is cut. */
+export interface StateChange {
+  /** `lines.0.quantity` */
+  readonly field: string;
+  /** JSON; undefined: it was not there. */
+  readonly from?: string;
+  /** JSON; undefined: it is gone. */
+  readonly to?: string;
+}
+
+/** A repair, as it was asked for, also when it was refused. */
+export interface SagaRepair {
+  readonly at: Date;
+  readonly saga: string;
+  readonly key: string;
+  readonly who: string;
+  readonly action: string;
+  readonly reason: string;
+  /** `done`, or why not. */
+  readonly outcome: string;
 }
 export const HISTORY_LIMIT = 50;
 
@@ -154,7 +181,20 @@ export interface SagaStore {
    * keys can be used again.
    */
   forget(tx: Tx, name: string, keep: number): Promise<number>;
+  /** Keeps a repair for the audit, for REPAIRS_KEPT_DAYS. */
+  note(tx: Tx, repair: Omit<SagaRepair, 'at'>): Promise<void>;
+  /** Repairs of a saga, the latest first. */
+  notes(tx: Tx, name: string, key: string): Promise<readonly SagaRepair[]>;
 }
+
+export const REPAIRS_KEPT_DAYS = 400;
+
+/** As long as nobody resumes it: a timeout whose step kept failing is due then. */
+export const PAUSED_MS = 1_000 * 365 * 86_400_000;
+
+/** True for a timeout that is paused until an operator decides. */
+export const isPaused = ({ due }: Pick<WaitingTimeout, 'due'>, now: number): boolean =>
+  due.getTime() - now > PAUSED_MS / 2;
 
 /**
  * Another transaction changed the saga meanwhile. The handling rolls back and is retried with the

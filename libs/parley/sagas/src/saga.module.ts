@@ -8,6 +8,7 @@ import { SagaError } from './saga';
 import type { Definition } from './definition';
 import { controllerOf } from './saga-controller';
 import { SagaOperations } from './saga-operations';
+import { SagaRepairs } from './saga-repairs';
 import type { SagaStore } from './saga-store';
 import { SealedSagaStore } from './sealed-saga-store';
 import { SagaDispatcher } from './saga-dispatcher';
@@ -42,9 +43,9 @@ export class SagaModule {
         },
         {
           provide: SagaOperations,
-          useFactory: (store: SagaStore, { transactions }: Messaging) =>
-            new SagaOperations(sagas, store, transactions),
-          inject: [SAGA_STORE, Messaging],
+          useFactory: (store: SagaStore, turns: SagaRunner, messaging: Messaging) =>
+            operationsOf(sagas, store, turns, messaging),
+          inject: [SAGA_STORE, SagaRunner, Messaging],
         },
       ],
       exports: [SagaOperations],
@@ -63,6 +64,22 @@ function turnsOf(store: SagaStore, messaging: Messaging, modules: ModuleRef): Sa
   );
 }
 
+function operationsOf(
+  sagas: readonly Definition[],
+  store: SagaStore,
+  turns: SagaRunner,
+  { service, clock, transactions, deadLetters }: Messaging,
+): SagaOperations {
+  const place = { service, clock, transactions, letters: deadLetters?.letters };
+  return new SagaOperations(
+    sagas,
+    store,
+    transactions,
+    place,
+    new SagaRepairs(sagas, store, turns, place),
+  );
+}
+
 function timeoutsOf(
   sagas: readonly Definition[],
   store: SagaStore,
@@ -77,6 +94,7 @@ function timeoutsOf(
     log,
     transactions,
     suspects: messaging.store?.suspects,
+    outageIn: (error) => messaging.outageIn(error),
     bounded: (facts, work) => messaging.bounded(facts, work),
   });
   messaging.addWorker(timeouts);

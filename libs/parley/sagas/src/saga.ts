@@ -15,6 +15,7 @@
  *   .after(duration, 'name', step)          once, that long after the start, unless the saga ended before.
  *   .after(duration, { in: 'stage' }, step) that long after the state's `stage` became this, unless it was left before. While
  *                                           the step leaves the saga in the stage it is armed again; `info.times` counts.
+ * `.onCancel(step)` says what an operator's cancellation undoes.
  * A message for a saga that never started is ignored, or dead-lettered (`unknown: 'dead-letter'`).
  * A second start is ignored, and so is everything that comes after the end. A finished saga is
  * remembered for `keep` (default 30 days); only then can another one of its key start.
@@ -36,7 +37,8 @@ import {
 import { MAX_INDEXED_CHARACTERS } from '@parley/messaging/transport';
 import type { z } from 'zod';
 import { Given } from './given';
-import { timeoutName, type Step } from './step';
+import { idsFor } from './ids';
+import { end, timeoutName, type Step } from './step';
 import type {
   StepInfo,
   TimeoutInfo,
@@ -47,6 +49,7 @@ import type {
   StepResult,
   Transition,
   Definition,
+  CancelInfo,
 } from './definition';
 
 export interface SagaOptions<Z, K> {
@@ -81,6 +84,9 @@ export class SagaError extends Error {
   override readonly name = 'SagaError';
 }
 
+/** Of a step that nobody takes. */
+const PROBED_AT = '1970-01-01T00:00:00.000Z';
+
 type StateSchema = z.ZodType<object>;
 /** The fields that can tell sagas apart: those that are strings. */
 type KeyField<S> = { [F in keyof S]-?: S[F] extends string ? F & string : never }[keyof S];
@@ -90,13 +96,16 @@ type Correlated<C extends Command | Event, S, K extends keyof S> =
 
 type AnyStep = (state: never, message: never, info: StepInfo) => Step<object>;
 type AnyTimeoutStep = (state: never, info: TimeoutInfo) => Step<object>;
+type CancelStep = (state: never, info: CancelInfo) => Step<object>;
 
 export class Saga<S extends object, K extends keyof S & string> implements Definition {
+  readonly by: string;
   readonly unknown: 'ignore' | 'dead-letter';
   readonly keep: number;
   readonly hidden: Pick<Contract, 'personal' | 'secret'>;
   private readonly steps = new Map<string, Trigger & { readonly step: AnyStep }>();
   private readonly timeouts = new Map<string, Timeout & { readonly step: AnyTimeoutStep }>();
+  private cancelStep?: CancelStep;
 
   constructor(
     readonly name: string,
@@ -105,6 +114,7 @@ export class Saga<S extends object, K extends keyof S & string> implements Defin
     if (!/^[a-z][a-z0-9-]*$/.test(name))
       throw new SagaError(`"${name}" is not a saga's name; write it in lower case with dashes`);
     refuseUnlessJson(name, options.state);
+    this.by = options.by;
     this.unknown = options.unknown ?? 'ignore';
     this.keep = milliseconds(options.keep ?? '30d');
     this.hidden = hiddenIn(`saga ${name}`, options.state, options.by, options);
@@ -141,6 +151,14 @@ export class Saga<S extends object, K extends keyof S & string> implements Defin
       stage,
       step: step as AnyTimeoutStep,
     });
+    return this;
+  }
+
+  /** The step of a cancellation: it begins to undo what was done. */
+  onCancel(step: (state: S, info: CancelInfo) => Step<S>): this {
+    if (this.cancelStep)
+      throw new SagaError(`${this.name} says twice how it is cancelled; keep one .onCancel(…)`);
+    this.cancelStep = step as CancelStep;
     return this;
   }
 
@@ -205,6 +223,38 @@ export class Saga<S extends object, K extends keyof S & string> implements Defin
     if (instance.done) return { ignored: 'finished' };
     const before = this.read(instance.state, 'the stored state');
     return this.move(this.keyOf(before), before, timeout.step(before as never, info), name);
+  }
+
+  get isCancellable(): boolean {
+    return this.cancelStep !== undefined;
+  }
+
+  takeCancel(instance: SagaInstance, info: CancelInfo): StepResult<S> {
+    if (instance.done) return { ignored: 'finished' };
+    const before = this.opened(instance.state);
+    const step = this.cancelStep?.(before as never, info) ?? end(before);
+    return this.move(this.keyOf(before), before, step, 'its cancellation');
+  }
+
+  stages(): readonly string[] {
+    const { stage } = (this.options.state as { shape?: { stage?: { options?: unknown } } }).shape ?? {}; // prettier-ignore
+    const options = stage?.options;
+    return Array.isArray(options) ? options.filter((one) => typeof one === 'string') : [];
+  }
+
+  probe(state: object, contract: Contract): Step<object> | undefined {
+    const { by } = this.options;
+    const message = { [by]: (state as Record<string, unknown>)[by] };
+    const info: StepInfo = { at: PROBED_AT, id: idsFor(this.name, '', 'probe') };
+    try {
+      return this.steps.get(contract.name)?.step(state as never, message as never, info);
+    } catch {
+      return undefined;
+    }
+  }
+
+  opened(state: unknown): S {
+    return this.read(state, 'the stored state');
   }
 
   stored(state: object): object {

@@ -15,6 +15,7 @@ import type {
   SagaChange,
   SagaDetails,
   SagaFilter,
+  SagaRepair,
   SagaStart,
   SagaStore,
   StoredSaga,
@@ -90,6 +91,14 @@ export class SealedSagaStore implements SagaStore {
 
   forget(tx: Tx, name: string, keep: number): Promise<number> {
     return this.store.forget(tx, name, keep);
+  }
+
+  note(tx: Tx, repair: Omit<SagaRepair, 'at'>): Promise<void> {
+    return this.store.note(tx, repair);
+  }
+
+  notes(tx: Tx, name: string, key: string): Promise<readonly SagaRepair[]> {
+    return this.store.notes(tx, name, key);
   }
 
   private async allSealed<S extends Stated>(sagas: readonly S[]): Promise<readonly S[]> {

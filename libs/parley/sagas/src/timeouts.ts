@@ -16,13 +16,21 @@ import {
 } from '@parley/messaging/transport';
 import { idsFor } from './ids';
 import type { Definition } from './definition';
-import type { DueTimeout, KnownTimeout, SagaStore, StoredSaga } from './saga-store';
+import {
+  type DueTimeout,
+  type KnownTimeout,
+  PAUSED_MS,
+  type SagaStore,
+  type StoredSaga,
+} from './saga-store';
 import type { SagaRunner } from './saga-runner';
 
 /** Milliseconds until an instance notices a timeout that another one armed. */
 const POLL_MS = 1_000;
 const FORGET_EVERY_MS = 600_000;
 const BACKOFF = [1_000, 10_000, 60_000, 300_000] as const;
+/** A step that failed so often, over 26 minutes, is paused until an operator decides. */
+export const FAILURES_UNTIL_PAUSE = 9;
 /** Milliseconds of one step, local commands that it executes included; then it is ended. */
 const STEP_TIMEOUT_MS = 30_000;
 
@@ -41,6 +49,8 @@ export interface TimeoutsPlace extends Pick<Messaging, 'service' | 'instance' | 
   readonly transactions: Pick<Transactions, 'run' | 'commit'>;
   /** Counts steps without an outcome; without it, one that ends its process is taken at once. */
   readonly suspects?: Pick<Suspects, 'begin' | 'unfinished' | 'end'>;
+  /** The outage that caused an error: it ends by itself, and no step is paused for it. */
+  outageIn?(error: unknown): Error | undefined;
   bounded<T>(facts: RunFacts, work: (run: HandlerRun) => Promise<T>): Promise<T>;
 }
 
@@ -101,7 +111,7 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
         this.known.length === 0
           ? undefined
           : await this.place.transactions.run((tx) => this.store.nextDue(tx, this.known));
-      if (next === undefined) return Infinity;
+      if (next === undefined || next > PAUSED_MS / 2) return Infinity;
       if (next > 0) return Math.ceil(next);
       // Due, yet not to be had: its saga is locked, by a message or by another instance.
       if (this.stopped || !(await this.takeOne())) return POLL_MS;
@@ -195,13 +205,21 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
     return `${this.place.service}.${timeout.saga}`;
   }
 
-  /** A failed step is retried for ever, ever more rarely: nothing else would end the saga. */
+  /**
+   * A failed step is taken again, ever more rarely. One that keeps failing asks: it waits for an
+   * operator, and holds up no other saga.
+   */
   private async postpone(timeout: DueTimeout, error: unknown): Promise<void> {
-    const after = BACKOFF[Math.min(timeout.failures, BACKOFF.length - 1)]!;
+    const failures = timeout.failures + 1;
+    const asks = failures >= FAILURES_UNTIL_PAUSE && !this.place.outageIn?.(error);
+    const after = asks ? PAUSED_MS : BACKOFF[Math.min(timeout.failures, BACKOFF.length - 1)]!;
     const { message } = describeError(error);
+    const then = asks
+      ? `${failures} times, and is paused until somebody decides`
+      : `again in ${after} ms`;
     this.place.log(
       'error',
-      `the timeout "${timeout.name}" of ${timeout.saga} ${timeout.key} failed, again in ${after} ms: ${message}`,
+      `the timeout "${timeout.name}" of ${timeout.saga} ${timeout.key} failed, ${then}: ${message}`,
       { error },
     );
     await this.place.transactions.run((tx) => this.store.postpone(tx, timeout, after, message));

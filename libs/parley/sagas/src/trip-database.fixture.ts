@@ -44,6 +44,15 @@ export class TripDatabase {
     return dataSource;
   }
 
+  /** Resolves when a session of this database waits for the lock of another one. */
+  async blocked(): Promise<void> {
+    const client = new Client({ connectionString: this.url() });
+    await client.connect();
+    const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+    while ((await client.query(waiting)).rowCount === 0) await new Promise(setImmediate);
+    await client.end();
+  }
+
   async drop(): Promise<void> {
     await Promise.all(this.dataSources.map((dataSource) => dataSource.destroy()));
     await this.onServer(
