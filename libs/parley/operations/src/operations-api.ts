@@ -70,6 +70,7 @@ export interface OperationsApiOptions {
  *     GET  subjects/:subject   POST subjects/:subject/erase
  *     GET  conversations/:id   messages of a conversation that this process handled lately
  *     GET  :name[/:key…]       entries of a provider that the service declares
+ *     POST :name/:key…         its changes: sagas/:saga/:key/retry|skip|cancel|resume
  */
 export class OperationsApi {
   private readonly audit: AuditTrail;
@@ -257,7 +258,26 @@ export class OperationsApi {
     if (name === 'concurrency') return inTime(this.concurrency.change(rest, request));
     if (name === 'subjects') return inTime(this.subjects.change(rest, request));
     if (name === 'dead-letters') return inTime(this.deadLetters.change(rest, request));
-    return failed(404, 'there is nothing to change here');
+    return inTime(this.changeOf(name, rest, request));
+  }
+
+  private async changeOf(
+    name: string,
+    path: readonly string[],
+    request: AdmittedRequest,
+  ): Promise<OperationsAnswer> {
+    const { inspectable, provider } = this.options;
+    const found = inspectable.includes(name) ? provider(name) : undefined;
+    const nothing = failed(404, 'there is nothing to change here');
+    if (!found?.change) return nothing;
+    const answer = await refusingBadRequests(() =>
+      refusingRanges(
+        async () => (await found.change!(path, await request.body(), request.operator)) ?? nothing,
+      ),
+    );
+    if (answer.status < 300)
+      this.note(`${request.operator} changed ${name}/${path.map(encodeURIComponent).join('/')}`);
+    return answer;
   }
 
   private get subjects(): SubjectRequests {
@@ -285,12 +305,15 @@ export class OperationsApi {
 const foundByGuard = ({ operator: name }: OperationsRequest): Operator | undefined =>
   name === undefined ? undefined : { name, isProven: true };
 
-async function listed(
+const listed = (
   inspectable: InspectionProvider,
   filter: Readonly<Record<string, string>>,
-): Promise<OperationsAnswer> {
+): Promise<OperationsAnswer> =>
+  refusingRanges(async () => ({ status: 200, body: await inspectable.list(filter) }));
+
+async function refusingRanges(answer: () => Promise<OperationsAnswer>): Promise<OperationsAnswer> {
   try {
-    return { status: 200, body: await inspectable.list(filter) };
+    return await answer();
   } catch (error) {
     if (error instanceof RangeError) return failed(400, error.message);
     throw error;
