@@ -79,6 +79,103 @@ describe('sagas and saga', () => {
     expect(out).toMatch(/payment +2026-11-23 09:10:00Z +0 +2 +away/);
   });
 
+  it('says in one sentence why it does not go on', async () => {
+    const waits = { waitsFor: ['payments.captured'], asked: ['payments.charge'], timeouts: [] };
+    const answered = (more: object) =>
+      (orders.answers = {
+        'GET /operations/sagas/fulfilment/o-2': [
+          {
+            body: {
+              ...{ ...details, ...waits },
+              waitsSince: new Date(Date.now() - 26 * 60_000).toISOString(),
+              ...more,
+            },
+          },
+        ],
+      });
+    const why = async () => ((await json('saga', 'orders/fulfilment/o-2')) as { why: string }).why;
+    answered({});
+    payments.answers = {
+      'GET /operations/contracts': [
+        {
+          body: [
+            {
+              ...{ name: 'payments.charge', kind: 'command', owner: 'payments', version: 1 },
+              handlers: [{ handler: 'Payments.charge', subscription: 'payments' }],
+            },
+          ],
+        },
+      ],
+      'GET /operations/status': [
+        {
+          body: {
+            paused: [{ subscription: 'payments', since: Date.parse('2026-11-23T12:04:00Z'), reason: 'no db' }],
+          },
+        },
+      ],
+    }; // prettier-ignore
+    expect(await why()).toBe(
+      'waits 26 min for payments.captured; its consumer is paused since 12:04: no db',
+    );
+    answered({ timeouts: [{ name: 'late', due: '9999-01-01T00:00:00Z', times: 0, failures: 9, paused: true, error: 'away' }] }); // prettier-ignore
+    expect(await why()).toBe('asks: its timeout "late" failed 9 times and is paused: away');
+    answered({ deadSteps: [{ id: '4', contract: 'payments.captured', error: 'TypeError: x' }] });
+    expect(await why()).toBe(
+      'asks: its step for payments.captured died in orders.fulfilment: TypeError: x (dead letter orders/4)',
+    );
+    payments.answers[LETTERS] = [letters];
+    answered({});
+    expect(await why()).toBe(
+      'waits 26 min for payments.captured; inventory.reserve-stock is dead letter payments/3',
+    );
+    payments.answers = {};
+    answered({ timeouts: [{ name: 'late', due: '2026-11-23T09:10:00.000Z', times: 0, failures: 2, error: 'away' }] }); // prettier-ignore
+    expect(await why()).toBe(
+      'waits 26 min for payments.captured; its timeout "late" failed 2 times: away',
+    );
+  });
+
+  it('is repaired at the version that was seen, with a reason', async () => {
+    const path = 'GET /operations/sagas/fulfilment/o-2';
+    const seen = { body: { version: 3, stage: 'charging' } };
+    orders.answers = {
+      [path]: [seen, { body: { version: 4, stage: 'shipping' } }],
+      'POST /operations/sagas/fulfilment/o-2/skip': [{ status: 202, body: { done: true } }],
+    };
+    const skip = ['sagas', 'skip', 'orders/fulfilment/o-2', '--step', 'payments.captured'];
+    const { out } = await run(...skip, '--answer', '{"amount":5}', '--reason', 'paid by phone');
+    expect(out).toBe('orders/fulfilment/o-2 goes on without it; it is at shipping.\n');
+    expect(orders.bodies).toEqual([
+      {
+        ...{ version: 3, reason: 'paid by phone', step: 'payments.captured' },
+        answer: { amount: 5 },
+      },
+    ]);
+    orders.answers = {
+      [path]: [seen],
+      'POST /operations/sagas/fulfilment/o-2/cancel': [
+        { status: 409, body: { message: 'o-2 changed meanwhile' } },
+      ],
+    };
+    expect(await run('sagas', 'cancel', 'orders/fulfilment/o-2', '--reason', 'no')).toMatchObject({
+      code: 1,
+      err: 'o-2 changed meanwhile\n',
+    });
+  });
+
+  it.each([
+    ['resume'],
+    ['resume', 'orders/fulfilment'],
+    ['resume', 'orders/fulfilment/o-2'],
+    ['burn', 'orders/fulfilment/o-2', '--reason', 'x'],
+    ['skip', 'orders/fulfilment/o-2', '--reason', 'x'],
+    ['skip', 'orders/fulfilment/o-2', '--reason', 'x', '--step', 's', '--answer', '[]'],
+  ])('is not repaired by %s %s %s', async (...words) => {
+    orders.answers['GET /operations/sagas/fulfilment/o-2'] = [{ body: { version: 3 } }];
+    expect((await run('sagas', ...words)).code).toBe(2);
+    expect(orders.bodies).toEqual([]);
+  });
+
   it('shows one by its whole name, and none that is not there', async () => {
     orders.answers['GET /operations/sagas/fulfilment/o-2'] = [{ body: details }];
     expect(await json('saga', 'orders/fulfilment/o-2')).toMatchObject({

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { command } from '../command-line/command';
 import { RefusedError } from '../command-line/errors';
+import { reasonOf } from '../fleet/saga-reason';
 import { deadOfConversation } from '../fleet/stuck-sagas';
 import type { Services } from '../fleet/services';
 import type { Paint } from '../output/colours';
@@ -24,8 +25,22 @@ const Saga = z.looseObject({
       from: z.string().optional(),
       to: z.string().optional(),
       said: z.array(z.string()),
+      changes: z
+        .array(
+          z.looseObject({
+            field: z.string(),
+            from: z.string().optional(),
+            to: z.string().optional(),
+          }),
+        )
+        .default([]),
+      who: z.string().optional(),
+      reason: z.string().optional(),
     }),
   ),
+  ahead: z
+    .array(z.looseObject({ on: z.string(), to: z.string().optional(), done: z.boolean() }))
+    .default([]),
   timeouts: z.array(
     z.looseObject({
       name: z.string(),
@@ -62,8 +77,9 @@ export const saga = command({
       const found = await services.one(service, path, Saga).catch(undefinedIfMissing);
       if (!found) continue;
       const dead = await deadOfConversation(services.fleet, found.correlationId);
-      const text = described(service, found, dead, paint);
-      return { json: detailsOf(service, found, dead), text, isWell: dead.length === 0 };
+      const why = await reasonOf(services.fleet, service, found, dead);
+      const text = described(service, found, dead, paint, why);
+      return { json: detailsOf(service, found, dead, why), text, isWell: dead.length === 0 };
     }
     throw new RefusedError(`There is no saga ${word}; name it whole: <service>/<saga>/<key>.`);
   },
@@ -89,28 +105,43 @@ function undefinedIfMissing(error: unknown): undefined {
   throw error;
 }
 
-function detailsOf(service: string, found: Saga, dead: Dead) {
+function detailsOf(service: string, found: Saga, dead: Dead, why: string | undefined) {
   const { name, key, stage, done, version, correlationId, startedAt, changedAt } = found;
   return {
     ...{ service, saga: name, key, stage, done, version, correlationId, startedAt, changedAt },
+    why,
     state: found.state,
-    history: found.history.map(({ at, trigger, messageId, from, to, said }) => ({
-      ...{ at, trigger, messageId, from, to, sent: said },
-    })),
+    history: found.history.map(
+      ({ at, trigger, messageId, from, to, said, changes, who, reason }) => ({
+        ...{ at, trigger, messageId, from, to, sent: said, changes, who, reason },
+      }),
+    ),
+    ahead: found.ahead.map(({ on, to, done: isEnd }) => ({ on, to, done: isEnd })),
     timeouts: found.timeouts,
     deadLetters: dead.map(({ letter }) => letter),
   };
 }
 
-function described(service: string, found: Saga, dead: Dead, paint: Paint): string {
+function described(
+  service: string,
+  found: Saga,
+  dead: Dead,
+  paint: Paint,
+  why: string | undefined,
+): string {
   const { name, key, stage = '', done, correlationId, startedAt, changedAt } = found;
   const parts = [
     [
       `${paint('cyan', `${service}/${name}/${key}`)}  ${stage} (${done ? 'done' : 'running'})`,
       `started ${moment(startedAt)}, changed ${moment(changedAt)}, conversation ${correlationId}`,
+      ...(why === undefined ? [] : [paint('yellow', why)]),
     ].join('\n'),
     `── history\n${historyTable(found)}`,
   ];
+  if (found.ahead.length > 0)
+    parts.push(
+      `── the rest of its way, if all goes well\n${found.ahead.map(({ on, to = 'its end' }) => `${on} → ${to}`).join('\n')}`,
+    );
   if (found.timeouts.length > 0) parts.push(`── timeouts\n${timeoutsTable(found)}`);
   if (dead.length > 0) {
     const lines = dead.map(
@@ -124,12 +155,13 @@ function described(service: string, found: Saga, dead: Dead, paint: Paint): stri
 
 const historyTable = ({ history }: Saga): string =>
   table(
-    ['when', 'trigger', 'stage', 'sent'],
-    history.map(({ at, trigger, from, to, said }) => [
+    ['when', 'trigger', 'stage', 'sent', 'changed'],
+    history.map(({ at, trigger, from, to, said, changes, who, reason }) => [
       moment(at),
-      trigger,
+      who === undefined ? trigger : `${trigger} by ${who}: ${reason ?? ''}`,
       from === to ? to : `${from ?? ''} → ${to ?? ''}`,
       said.join(', '),
+      changes.map(({ field }) => field).join(', '),
     ]),
   );
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { command } from '../command-line/command';
 import { sagasWithDead } from '../fleet/stuck-sagas';
 import { moment, table } from '../output/table';
+import { REPAIR, repairSaga } from './saga-repair';
 
 const Sagas = z.array(
   z.looseObject({
@@ -19,7 +20,9 @@ const Sagas = z.array(
 
 export const sagas = command({
   name: 'sagas',
-  summary: 'where each process of several messages stands, and which are stuck',
+  summary: 'where each process of several messages stands; repairs one that is stuck',
+  parameters: '[retry | skip | cancel | resume <service>/<saga>/<key> --reason TEXT]',
+  words: [0, 2],
   options: {
     saga: { type: 'string', value: 'NAME', help: 'of this name: fulfilment' },
     stage: { type: 'string', value: 'STAGE', help: 'at this stage' },
@@ -32,10 +35,16 @@ export const sagas = command({
     stuck: { type: 'boolean', help: 'with a dead letter in their conversation, finished or not' },
     'older-than': { type: 'string', value: 'AGE', help: 'started at least so long ago: 15m' },
     limit: { type: 'string', value: 'N', help: 'of each service, the latest first', default: '50' },
+    ...REPAIR,
   },
-  notes:
+  notes: [
     'A message of a finished saga may wait behind a dead letter of its key: replay or discard the letter.',
-  async run(given, { services, terminal, paint }) {
+    'retry: a timeout runs out now. skip: without a timeout or a dead step, or as if an answer had come.',
+    'cancel: it undoes what was done, as its definition says. resume: all that is paused goes on.',
+  ].join('\n'),
+  async run(given, session) {
+    if (given.words.length > 0) return repairSaga(given, session);
+    const { services, terminal, paint } = session;
     const stuck = given.flag('stuck');
     const query = {
       saga: given.text('saga'),
