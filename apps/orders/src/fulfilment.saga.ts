@@ -100,7 +100,8 @@ export const fulfilment = (patience: Duration) =>
     .on(ShipmentCancelled, (order) => (order.stage === 'cancelling' ? refund(order) : stay(order)))
     .on(PaymentRefunded, (order) => (order.stage === 'refunding' ? release(order) : stay(order)))
     .on(StockReleased, (order) => (order.stage === 'releasing' ? reject(order) : stay(order)))
-    .after(patience, 'patience', (order) => giveUp({ ...order, reason: 'it took too long' }));
+    .after(patience, 'patience', (order) => giveUp({ ...order, reason: 'it took too long' }))
+    .onCancel((order) => giveUp({ ...order, reason: 'the shop cancelled it' }));
 
 /**
  * Compensation of a step. It stays behind the step in its lane, but does not wait for a dead letter:
