@@ -399,6 +399,34 @@ describe('messages, by keyboard alone', () => {
   });
 });
 
+describe('a saga that is stuck', () => {
+  it('says why, and is repaired with a reason, once', async () => {
+    const { page, faults } = await loggedIn();
+    await show(page, `/sagas/orders/fulfilment/${SAGA}`, 'waits 26 min for');
+    await page.getByText('The rest of its way').waitFor();
+    const dialog = page.getByRole('dialog');
+    const skip = async () => {
+      await page.getByRole('button', { name: 'Skip a step …' }).focus();
+      await page.keyboard.press('Enter');
+      await dialog.getByLabel('Step').selectOption('payments.payment-captured');
+      await dialog.getByLabel('Fields of the answer, as JSON').fill('{"amount":1290}');
+      await dialog.getByLabel('Reason (needed)').fill('paid by phone');
+      await dialog.getByRole('button', { name: 'Skip a step' }).click();
+    };
+    await skip();
+    await dialog.waitFor({ state: 'detached' });
+    await page.getByText('paid by phone').waitFor();
+    await picture(page, 'saga-repaired');
+    assert.deepEqual(await violations(page), []);
+    await skip();
+    await dialog.getByText('changed meanwhile').waitFor();
+    await picture(page, 'saga-repair');
+    assert.deepEqual(await violations(page), []);
+    assert.deepEqual(faults, []);
+    await page.context().close();
+  });
+});
+
 describe('the concurrency', () => {
   it('is changed for every instance, after a look at what changes', async () => {
     const { page, faults } = await loggedIn();

@@ -336,9 +336,19 @@ const SAGAS = [
   saga('4bee58aa-0000-4000-8000-000000000003', 240, { stage: 'delivered', done: true }),
 ];
 
+/** What operators did to the sagas. */
+const repairs = /** @type {Json[]} */ ([]);
+
 /** @param {Json} one */
 const wholeSaga = (one) => ({
   ...one,
+  ...{ waitsFor: ['payments.payment-captured'], asked: ['payments.charge-payment'] },
+  ...{ waitsSince: before(26), cancellable: true, repairs },
+  ahead: [
+    { on: 'payments.payment-captured', to: 'shipping', says: ['shipping.ship-order'], done: false },
+    { on: 'shipping.parcel-dispatched', to: 'delivering', says: [], done: false },
+    { on: 'shipping.parcel-delivered', to: 'delivered', says: ['CompleteOrder'], done: true },
+  ],
   state: { orderId: one['key'], total: 1290, parcels: [] },
   history: [
     {
@@ -353,6 +363,7 @@ const wholeSaga = (one) => ({
       from: 'reserving',
       to: 'charging',
       said: ['payments.charge-payment'],
+      changes: [{ field: 'stage', from: '"reserving"', to: '"charging"' }],
     },
   ],
   timeouts: [
@@ -412,7 +423,23 @@ class Instance {
       this.concurrency = asked.concurrency;
       return { body: { subscription, before: was, concurrency: asked.concurrency } };
     }
+    if (name === 'sagas') return this.repair(rest, asked, who);
     return this.about.letters?.change(rest, asked, who) ?? missing('there is nothing to change');
+  }
+
+  /**
+   * A saga changes only once: the next repair comes too late.
+   *
+   * @param {string[]} path
+   * @param {Json} asked
+   * @param {string} who
+   * @returns {Reply}
+   */
+  repair([saga, key, action = ''], { reason }, who) {
+    if (repairs.length > 0)
+      return { status: 409, body: { message: `${saga} ${key} changed meanwhile; look again` } };
+    repairs.push({ at: before(0), who, action, reason, outcome: 'done' });
+    return { status: 202, body: { done: true } };
   }
 
   /** @returns {Reply} */

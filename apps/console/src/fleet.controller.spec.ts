@@ -209,6 +209,24 @@ describe('the console', () => {
     await Promise.all([shelf.stop(), saga.stop()]);
   });
 
+  it('passes a repair of a saga on to its service, and its refusal back', async () => {
+    const asked: unknown[] = [];
+    const orders = await InstanceOnTrial.start(({ method, url }) => {
+      asked.push(`${method} ${url}`);
+      return { status: 409, body: { message: 'changed meanwhile' } };
+    });
+    const fleet = new Fleet(() => ({ orders: [orders.url] }), 1_000);
+    const reply = { status: jest.fn() };
+    const answer = await new FleetController(fleet, {} as Messenger).repair(
+      ...(['orders', 'fulfilment', 'a/1', 'resume', { version: 1, reason: 'up' }, {}] as const),
+      reply as never,
+    );
+    expect(answer).toEqual({ message: 'changed meanwhile' });
+    expect(reply.status).toHaveBeenCalledWith(409);
+    expect(asked).toEqual(['POST /operations/sagas/fulfilment/a%2F1/resume']);
+    await orders.stop();
+  });
+
   it('finds stuck sagas however old they and their dead letters are', async () => {
     const letters = Array.from({ length: 2_500 }, (_, n) => ({
       id: String(2_500 - n),

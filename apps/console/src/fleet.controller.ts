@@ -7,6 +7,7 @@ import {
   Get,
   NotFoundException,
   Param,
+  Post,
   Put,
   Query,
   Res,
@@ -16,7 +17,9 @@ import {
   deadOfConversation,
   Fleet,
   KnownContracts,
+  type OperatorRequest,
   readinessOf,
+  reasonOf,
   sagasWithDead,
   Status,
 } from '@parley/cli';
@@ -24,7 +27,7 @@ import { Messenger } from '@parley/messaging';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { sendersOf } from '../../../topology';
-import { CurrentOperator, type Operator } from './access';
+import { AsOperator, CurrentOperator, type Operator } from './access';
 import { passedOn, rowOf } from './passed-on';
 
 const Conversation = z.looseObject({ correlationId: z.string() });
@@ -94,7 +97,10 @@ export class FleetController {
     return [...answers.map(rowOf), ...incomplete];
   }
 
-  /** One saga: its state, history and running timeouts, and the dead letters of its conversation. */
+  /**
+   * One saga: its state, history, running timeouts and the rest of its way, the dead letters of its
+   * conversation, and why it does not go on.
+   */
   @Get('sagas/:service/:saga/:key')
   async saga(
     @Param('service') service: string,
@@ -107,7 +113,23 @@ export class FleetController {
     const found = Conversation.safeParse(answer.body).data;
     if (!answer.ok || !found) return passedOn(reply, answer);
     const dead = await deadOfConversation(this.fleet, found.correlationId);
-    return passedOn(reply, { ...answer, body: { ...found, dead } });
+    const why = await reasonOf(this.fleet, service, found, dead);
+    return passedOn(reply, { ...answer, body: { ...found, dead, why } });
+  }
+
+  /** `retry`, `skip`, `cancel` or `resume` one. */
+  @Post('sagas/:service/:saga/:key/:action')
+  async repair(
+    @Param('service') service: string,
+    @Param('saga') saga: string,
+    @Param('key') key: string,
+    @Param('action') action: string,
+    @Body() body: unknown,
+    @AsOperator() as: Omit<OperatorRequest, 'body'>,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const path = ['', 'operations', 'sagas', ...[saga, key, action].map(encodeURIComponent)];
+    return passedOn(reply, await this.fleet.sendToOne(service, path.join('/'), { body, ...as }));
   }
 
   /** Every contract: its kind and owner, who is declared to send it, and who handles it. */

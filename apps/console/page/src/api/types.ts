@@ -239,6 +239,10 @@ export interface Saga extends SagaSummary {
     readonly from?: string;
     readonly to?: string;
     readonly said: readonly string[];
+    readonly changes?: readonly StateChange[];
+    /** Of a repair. */
+    readonly who?: string;
+    readonly reason?: string;
   }[];
   readonly timeouts: readonly {
     readonly name: string;
@@ -246,7 +250,38 @@ export interface Saga extends SagaSummary {
     readonly times: number;
     readonly failures: number;
     readonly error?: string;
+    /** It waits for an operator. */
+    readonly paused?: boolean;
   }[];
+  /** Why it does not go on, in a sentence. */
+  readonly why?: string;
+  readonly waitsFor?: readonly string[];
+  /** The rest of its way, if all goes well. */
+  readonly ahead?: readonly StepAhead[];
+  /** Its own messages whose step died. */
+  readonly deadSteps?: readonly { readonly id: string; readonly contract: string }[];
+  /** Undefined: its service is older than repairs. */
+  readonly cancellable?: boolean;
+  readonly repairs?: readonly {
+    readonly at: string;
+    readonly who: string;
+    readonly action: string;
+    readonly reason: string;
+    readonly outcome: string;
+  }[];
+}
+
+export interface StateChange {
+  readonly field: string;
+  readonly from?: string;
+  readonly to?: string;
+}
+
+export interface StepAhead {
+  readonly on: string;
+  readonly to?: string;
+  readonly says: readonly string[];
+  readonly done: boolean;
 }
 
 export interface CatalogueEntry {

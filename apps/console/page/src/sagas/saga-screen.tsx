@@ -1,11 +1,13 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
+import { useState } from 'react';
 import * as queries from '../api/queries';
 import type { Saga } from '../api/types';
 import { moment, span } from '../shared/format';
-import { Ago, Answer, Heading, Notice, Panel, Tag, useNow } from '../shared/parts';
+import { Ago, Answer, Change, Heading, Notice, Panel, Refusal, Tag, useNow } from '../shared/parts';
 import { DeadOf } from './dead-of';
-import { type Moment, timelineOf } from './sagas';
+import { RepairDialog } from './repair-dialog';
+import { type Moment, repairsOf, type RepairChoice, timelineOf } from './sagas';
 
 const route = getRouteApi('/sagas/$service/$name/$key');
 
@@ -27,8 +29,31 @@ export function SagaScreen() {
 
 function Whole({ service, saga }: { readonly service: string; readonly saga: Saga }) {
   const { stage, done, startedAt, changedAt, version, correlationId, dead = [], state } = saga;
+  const [chosen, choose] = useState<RepairChoice>();
+  const repairs = repairsOf(saga);
   return (
     <>
+      {saga.why !== undefined && (
+        <Notice tone={saga.why.startsWith('asks') ? 'bad' : 'plain'}>It {saga.why}.</Notice>
+      )}
+      {repairs.length > 0 && (
+        <div className="row">
+          {repairs.map((one) => (
+            <Change key={one.verb} variant="default" onClick={() => choose(one)}>
+              {one.label}
+            </Change>
+          ))}
+          <Refusal />
+        </div>
+      )}
+      {chosen && (
+        <RepairDialog
+          service={service}
+          saga={saga}
+          repair={chosen}
+          close={() => choose(undefined)}
+        />
+      )}
       {dead.length > 0 && (
         <Notice tone="bad">
           Dead letters of its conversation: <DeadOf dead={dead} />
@@ -65,6 +90,8 @@ function Whole({ service, saga }: { readonly service: string; readonly saga: Sag
               </dd>
             </dl>
           </Panel>
+          <Ahead saga={saga} />
+          <Repairs saga={saga} />
           <Panel title="State">
             <pre tabIndex={0} aria-label="State">
               {JSON.stringify(state, null, 2)}
@@ -76,7 +103,50 @@ function Whole({ service, saga }: { readonly service: string; readonly saga: Sag
   );
 }
 
-const TONES = { past: '', 'to come': '', overdue: 'warn', failing: 'bad' } as const;
+/** The stages that are left, if all goes well. */
+function Ahead({ saga: { stage, ahead = [] } }: { readonly saga: Saga }) {
+  if (ahead.length === 0) return null;
+  return (
+    <Panel title="The rest of its way">
+      <p className="dim">If all goes well, as its definition says.</p>
+      <ol className="timeline" aria-label="The rest of its way">
+        <li className="warn">
+          <strong>{stage}</strong> now, waits for {ahead[0]!.on}
+        </li>
+        {ahead.map(({ on, to, says, done }) => (
+          <li key={`${on} ${to ?? ''}`}>
+            <strong>{to ?? 'its end'}</strong> {done && <Tag tone="good">end</Tag>}
+            <div className="dim">
+              by {on}
+              {says.length > 0 && `, sends ${says.join(', ')}`}
+            </div>
+          </li>
+        ))}
+      </ol>
+    </Panel>
+  );
+}
+
+function Repairs({ saga: { repairs = [] } }: { readonly saga: Saga }) {
+  if (repairs.length === 0) return null;
+  return (
+    <Panel title="Repairs">
+      <ol className="timeline" aria-label="Repairs">
+        {repairs.map(({ at, who, action, reason, outcome }) => (
+          <li key={`${at} ${action}`}>
+            {moment(at)} {who}: {action}
+            <div className="dim">
+              {reason} — {outcome}
+            </div>
+          </li>
+        ))}
+      </ol>
+    </Panel>
+  );
+}
+
+const TONES = { past: '', 'to come': '', overdue: 'warn', failing: 'bad', asks: 'bad' } as const;
+const TAGS = { past: 'plain', 'to come': 'plain', overdue: 'warn', failing: 'bad', asks: 'bad' } as const; // prettier-ignore
 
 function Timeline({ saga }: { readonly saga: Saga }) {
   const moments = timelineOf(saga, useNow());
@@ -92,23 +162,21 @@ function Timeline({ saga }: { readonly saga: Saga }) {
   );
 }
 
-function Step({ of: { at, what, stages, sent, after, state, problem } }: { readonly of: Moment }) {
+function Step({ of }: { readonly of: Moment }) {
+  const { at, what, stages, sent, after, state, problem, changes = [], by } = of;
   return (
     <>
       <div className="row">
         <strong>{what}</strong>
         {stages !== undefined && <span>{stages}</span>}
-        {state !== 'past' && (
-          <Tag tone={state === 'failing' ? 'bad' : state === 'overdue' ? 'warn' : 'plain'}>
-            {state}
-          </Tag>
-        )}
+        {state !== 'past' && <Tag tone={TAGS[state]}>{state}</Tag>}
       </div>
+      {by !== undefined && <div>by {by}</div>}
       <div className="dim">
-        {moment(at)}
+        {state === 'asks' ? 'until somebody decides' : moment(at)}
         {after !== undefined &&
           `, ${after < 1 ? `${Math.round(after * 1_000)} ms` : span(after)} later`}
-        {state !== 'past' && (
+        {state !== 'past' && state !== 'asks' && (
           <>
             {' '}
             (<Ago at={at} />)
@@ -116,6 +184,16 @@ function Step({ of: { at, what, stages, sent, after, state, problem } }: { reado
         )}
       </div>
       {sent.length > 0 && <div>sent {sent.join(', ')}</div>}
+      {changes.length > 0 && (
+        <details>
+          <summary>changed {changes.map(({ field }) => field).join(', ')}</summary>
+          {changes.map(({ field, from, to }) => (
+            <div key={field} className="mono">
+              {field}: {from ?? 'nothing'} → {to ?? 'nothing'}
+            </div>
+          ))}
+        </details>
+      )}
       {problem !== undefined && <div className="bad-text">{problem}</div>}
     </>
   );

@@ -1,4 +1,4 @@
-import { sagasIn, timelineOf } from './sagas';
+import { repairsOf, sagasIn, timelineOf } from './sagas';
 
 const saga = (key: string, startedAt: string) => ({
   ...{ name: 'fulfilment', key, done: false, startedAt, changedAt: startedAt },
@@ -61,5 +61,49 @@ describe('the way of a saga', () => {
       { what: 'timeout payment', state: 'overdue' },
       { what: 'timeout parcel', state: 'to come' },
     ]);
+  });
+
+  it('tells of a repair who, why and what it changed, and of a paused timeout that it asks', () => {
+    const changes = [{ field: 'stage', from: '"a"', to: '"b"' }];
+    const repair = { ...step('2026-11-23T08:00:00.000Z', 'resume', 'a', 'b'), changes };
+    const moments = timelineOf(
+      {
+        history: [{ ...repair, who: 'ada', reason: 'it is back' }],
+        timeouts: [{ ...timeout('late', '3026-01-01T00:00:00Z', 9), paused: true }],
+      },
+      NOW,
+    );
+    expect(moments).toMatchObject([
+      { by: 'ada: it is back', changes },
+      { what: 'timeout late', state: 'asks', problem: 'failed 9 times: away' },
+    ]);
+  });
+});
+
+describe('the repairs of a saga', () => {
+  const late = { name: 'late', due: '3026-01-01T00:00:00Z', times: 0, failures: 9 };
+  const verbs = (saga: Partial<Parameters<typeof repairsOf>[0]>) =>
+    repairsOf({ done: false, timeouts: [], cancellable: true, ...saga }).map(
+      ({ verb, steps }) => `${verb} ${steps.join(', ')}`.trim(),
+    );
+
+  it('are those that fit as it stands', () => {
+    expect(verbs({})).toEqual(['cancel']);
+    expect(verbs({ timeouts: [late], waitsFor: ['a.b'] })).toEqual([
+      'retry late',
+      'skip late, a.b',
+      'cancel',
+    ]);
+    expect(verbs({ timeouts: [{ ...late, paused: true }] })).toContain('resume');
+    expect(verbs({ deadSteps: [{ id: '1', contract: 'a.b' }], waitsFor: ['a.b'] })).toEqual([
+      'resume',
+      'skip a.b',
+      'cancel',
+    ]);
+  });
+
+  it('are none of a finished one, or of a service that knows no repairs', () => {
+    expect(verbs({ done: true, timeouts: [late] })).toEqual([]);
+    expect(verbs({ cancellable: undefined, timeouts: [late] })).toEqual([]);
   });
 });
