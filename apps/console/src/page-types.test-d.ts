@@ -31,9 +31,7 @@ type Readiness = ReturnType<typeof readinessOf>;
 type Ready = Pick<page.Instance, keyof Readiness>;
 shows<Ready>(sent<Ready, Readiness>());
 shows<page.Me>(sent<page.Me, ReturnType<FleetController['me']>>());
-shows<page.Catalogue>(
-  sent<page.Catalogue, Awaited<ReturnType<FleetController['contracts']>>>(),
-);
+shows<page.Catalogue>(sent<page.Catalogue, Awaited<ReturnType<FleetController['contracts']>>>());
 shows<page.SubscriptionBacklog>(sent<page.SubscriptionBacklog, Backlog>());
 type Late = ItemOf<page.OverdueOfInstance>;
 shows<Late>(sent<Late, Overdue>());

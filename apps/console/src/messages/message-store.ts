@@ -24,7 +24,7 @@ export interface Filter {
   readonly to?: string;
 }
 
-export type FoundHandling = Omit<HandlingRow, 'message'>;
+type FoundHandling = Omit<HandlingRow, 'message'>;
 
 export interface FoundMessage extends MessageRow {
   readonly handlings: readonly FoundHandling[];

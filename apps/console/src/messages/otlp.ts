@@ -9,7 +9,7 @@ import type { HandlingRow, MessageRow, SpanRow } from './rows';
 /** The name of a record about a handling; its attributes are those of message-records.ts. */
 const HANDLED = 'parley.message.handled';
 
-export type Attributes = Readonly<Record<string, unknown>>;
+type Attributes = Readonly<Record<string, unknown>>;
 
 interface KeyValue {
   readonly key: string;

@@ -46,7 +46,8 @@ export {
   OwnerUnavailableError,
   ReplyLostError,
 } from './ports/call-transport';
-export type { AuditEntry, DeadLetter, DeadLetterFilter, Decision } from './ports/dead-letters';
+export type { AuditEntry, DeadLetter, DeadLetterFilter } from './ports/dead-letters';
+export type { Decision } from './ports/decision';
 export { IdempotencyConflictError } from './ports/idempotency-store';
 export { OutageError } from './ports/outage';
 export { NotStoredError, UnconfirmedError, UnpublishableError } from './ports/publish-errors';

@@ -277,7 +277,7 @@ export interface StateChange {
   readonly to?: string;
 }
 
-export interface StepAhead {
+interface StepAhead {
   readonly on: string;
   readonly to?: string;
   readonly says: readonly string[];

@@ -2,7 +2,7 @@ import type { Handling, KeptMessage } from '../api/types';
 import { fatesOf } from './outcomes';
 
 /** A message on its way from one service to another. */
-export interface Arrow {
+interface Arrow {
   readonly message: KeptMessage;
   readonly from: string;
   readonly to: string;

@@ -83,8 +83,8 @@ describe('the way of a saga', () => {
 describe('the repairs of a saga', () => {
   const late = { name: 'late', due: '3026-01-01T00:00:00Z', times: 0, failures: 9 };
   const verbs = (saga: Partial<Parameters<typeof repairsOf>[0]>) =>
-    repairsOf({ done: false, timeouts: [], cancellable: true, ...saga }).map(
-      ({ verb, steps }) => `${verb} ${steps.join(', ')}`.trim(),
+    repairsOf({ done: false, timeouts: [], cancellable: true, ...saga }).map(({ verb, steps }) =>
+      `${verb} ${steps.join(', ')}`.trim(),
     );
 
   it('are those that fit as it stands', () => {

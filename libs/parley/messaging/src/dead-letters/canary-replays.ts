@@ -1,5 +1,6 @@
 import { lookAgain, type Clock } from '../clock';
-import type { DeadLetters, Decision } from '../ports/dead-letters';
+import type { DeadLetters } from '../ports/dead-letters';
+import type { Decision } from '../ports/decision';
 import { RUN_LEASE_MS, type NewReplayRun, type ReplayRun } from '../ports/replay-runs';
 import type { TransportContext } from '../ports/transport';
 

@@ -7,10 +7,10 @@ import type {
   DeadLetter,
   DeadLetterFilter,
   DeadLetters,
-  Decision,
   Edit,
   FoundDeadLetter,
 } from '../ports/dead-letters';
+import type { Decision } from '../ports/decision';
 import { readEnvelope } from '../message/envelope';
 import type { HandlerRegistry } from '../handlers/handler-registry';
 import type { Handler } from '../ports/subscription';

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Failure } from '../message/failure';
 import type { Headers } from '../message/message';
+import type { Decision } from './decision';
 import type { ReplayRuns } from './replay-runs';
 
 /**
@@ -89,12 +90,6 @@ export interface FoundDeadLetter extends DeadLetter {
   readonly waiting: number;
   /** Another letter that its lane waits for. */
   readonly heldBy?: string;
-}
-
-/** The operator and the reason. */
-export interface Decision {
-  readonly who: string;
-  readonly reason?: string;
 }
 
 export interface Edit extends Decision {

@@ -1,5 +1,5 @@
 import type { Failure } from '../message/failure';
-import type { Decision } from './dead-letters';
+import type { Decision } from './decision';
 
 /**
  * Replays of many dead letters in steps. The letters of a run have one subscription and one cause,

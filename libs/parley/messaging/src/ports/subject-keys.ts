@@ -1,4 +1,4 @@
-import type { Decision } from './dead-letters';
+import type { Decision } from './decision';
 import { UnrecoverableError } from '../message/failure';
 
 /**

@@ -7,10 +7,8 @@ import {
 import { causeOf, UNNAMED_OPERATOR, type AuditFilter, type DeadLetterGroup, type DeadLetters, type Edit, type Failure, type FoundDeadLetter } from '@parley/messaging/transport'; // prettier-ignore
 import type { LaneTable, Row } from './lane-table';
 import type { MemoryDatabase, MemoryTx } from './database';
+import type { Letter } from './letter';
 import { MemoryReplayRuns } from './replay-runs';
-
-/** A dead letter with its place in its lane. */
-export interface Letter extends DeadLetter, Pick<Row, 'key' | 'lane' | 'place'> {}
 
 export class MemoryDeadLetters implements DeadLetters {
   private readonly letters = new Map<string, Letter>();

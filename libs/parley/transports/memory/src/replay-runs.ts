@@ -1,8 +1,8 @@
 import { type AuditEntry, type Decision } from '@parley/messaging';
 import { RUN_LEASE_MS, type NewReplayRun, type ReplayRun, type ReplayRuns } from '@parley/messaging/transport'; // prettier-ignore
 import type { MemoryDatabase, MemoryTx } from './database';
-import type { Letter } from './dead-letters';
 import type { LaneTable, Row } from './lane-table';
+import type { Letter } from './letter';
 
 /** What runs need of the dead letters beside them. */
 interface Letters {
