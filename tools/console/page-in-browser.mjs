@@ -393,7 +393,7 @@ describe('messages, by keyboard alone', () => {
     await show(page, '/messages?live=true&text=tea-1', '2 messages');
     await tellMessages(server, TOKEN); // handled again
     await page.goto(`${server.url}/messages/${messageId(2)}`);
-    await page.waitForFunction("document.querySelectorAll('tbody tr').length === 2");
+    await page.locator('tbody tr').nth(1).waitFor();
     assert.deepEqual(faults, []);
     await page.context().close();
   });
