@@ -18,6 +18,7 @@ import {
   TripBooked,
   TripRequested,
 } from './booking.fixture';
+import { idsFor } from './ids';
 import { MemorySagaStore } from './memory-saga-store';
 import { saga } from './saga';
 import type { Definition } from './definition';
@@ -563,6 +564,23 @@ describe('a timeout', () => {
     await clock.advance('10s');
     await timeouts.takeDue();
     expect(sent.slice(3)).toMatchObject([{ message: { tripId } }]);
+  });
+
+  it('is not blamed for a step that failed while its store was away', async () => {
+    const { deliver, timeouts, clock, broken, store, suspects, sent } = system();
+    timeouts.onApplicationBootstrap();
+    await timeouts.start();
+    await deliver(TripRequested, { tripId, city: 'Rome' });
+    broken.by = new Error('away');
+    const postpone = jest.spyOn(store, 'postpone').mockRejectedValueOnce(broken.by);
+    await clock.advance('2m');
+    expect([postpone.mock.calls.length, sent.length]).toEqual([1, 1]);
+    broken.by = undefined;
+    await clock.advance('1s');
+    expect([postpone.mock.calls.length, sent.length]).toEqual([1, 2]);
+    const step = idsFor('trip', tripId, 'in flying 1')('step');
+    expect(await suspects.unfinished('trips.trip', step)).toEqual([]);
+    await timeouts.stop();
   });
 
   it('is not blamed for the step of another one of its saga', async () => {

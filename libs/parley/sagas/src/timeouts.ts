@@ -69,6 +69,8 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
   private stopped = false;
   private bootstrapped = false;
   private forgetAt = 0;
+  /** Steps that did not end their process, and are still recorded as if they might. */
+  private readonly survived = new Set<Taken>();
 
   constructor(
     sagas: readonly Definition[],
@@ -129,6 +131,7 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
     let again = this.bootstrapped ? POLL_MS : Infinity;
     try {
       if (this.bootstrapped) {
+        await this.endSurvived();
         const next = await this.takeDue();
         await this.forget();
         again = Math.min(next, this.forgetAt - this.place.clock.elapsed());
@@ -151,11 +154,21 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
       );
     } catch (error) {
       if (!step.taken) throw error;
+      this.survived.add(step.taken);
       await this.postpone(step.taken.timeout, error);
     }
-    const { taken } = step;
-    if (taken) await this.place.suspects?.end(this.subscriptionOf(taken), taken.id);
-    return taken !== undefined;
+    if (!step.taken) return false;
+    this.survived.add(step.taken);
+    await this.endSurvived();
+    return true;
+  }
+
+  /** Those that the store could not be told of are told to it by the next round. */
+  private async endSurvived(): Promise<void> {
+    for (const taken of this.survived) {
+      await this.place.suspects?.end(this.subscriptionOf(taken), taken.id);
+      this.survived.delete(taken);
+    }
   }
 
   private async take(tx: Tx, step: { taken?: Taken }): Promise<void> {
