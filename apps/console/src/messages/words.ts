@@ -50,5 +50,9 @@ function collect(text: string, words: Set<string>): void {
   }
 }
 
-/** Without the full stop of a sentence. */
-const trimmed = (word: string): string => word.replace(/[.@:+-]+$/, '').slice(0, LONGEST);
+/** The part that counts, without the full stop of a sentence. */
+function trimmed(word: string): string {
+  let end = Math.min(word.length, LONGEST);
+  while ('.@:+-'.includes(word.charAt(end - 1)) && end > 0) end--;
+  return word.slice(0, end);
+}
