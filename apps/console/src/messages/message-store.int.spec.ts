@@ -51,7 +51,10 @@ async function write(...all: readonly Told[]): Promise<void> {
     spans: [],
   });
 }
-const turn = async () => segments.turn(await segments.current());
+async function turn(): Promise<void> {
+  await segments.turn(await segments.current());
+  await segments.complete();
+}
 
 /** Keys of all that is found, in pages. */
 async function found(filter: Filter, limit = 50): Promise<(string | null)[]> {
@@ -183,6 +186,7 @@ describe('the store', () => {
     const body = JSON.stringify({ note: 'x '.repeat(500) });
     for (let round = 0; round < 20; round++) {
       await write(...Array.from({ length: 300 }, () => told({ body, key: `round-${round}` })));
+      await segments.complete();
       await segments.tend();
       expect(await segments.bytes()).toBeLessThanOrEqual(6 * MB);
     }
@@ -213,7 +217,7 @@ describe('the store', () => {
   it('completes the part of a console that ended before it could', async () => {
     await write(told());
     await query('update segment set until = clock_timestamp()');
-    await segments.tend();
+    await segments.complete();
     const [{ bytes }] = (await query('select bytes from segment where id = 1')) as [{ bytes: string }]; // prettier-ignore
     expect(Number(bytes)).toBeGreaterThan(0);
   });

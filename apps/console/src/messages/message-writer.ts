@@ -4,7 +4,11 @@ import type { Batch } from './message-store';
 
 /** What the writer needs of the store. */
 export interface Written {
-  readonly segments: { current(): Promise<number>; tend(): Promise<void> };
+  readonly segments: {
+    current(): Promise<number>;
+    tend(): Promise<void>;
+    complete(): Promise<void>;
+  };
   write(segment: number, batch: Batch): Promise<void>;
 }
 
@@ -45,6 +49,7 @@ export class MessageWriter {
   private tended = -Infinity;
   private readonly counts = { received: 0, dropped: 0, untold: 0 };
   private writing?: Promise<void>;
+  private completing?: Promise<void>;
   private timer?: NodeJS.Timeout;
   private pausedUntil = 0;
 
@@ -63,6 +68,7 @@ export class MessageWriter {
     await this.writing;
     this.pausedUntil = 0;
     await this.flush();
+    await this.completing;
   }
 
   get figures(): Figures {
@@ -123,12 +129,25 @@ export class MessageWriter {
     if (isDue) {
       await this.store.segments.tend();
       this.tended = now;
+      this.complete();
     }
     if (!isDue && this.segment !== undefined) return;
     const current = await this.store.segments.current();
     if (current === this.segment) return;
     this.segment = current;
     this.known.clear(); // the new part has no message yet
+  }
+
+  /** Beside the writing; what fails is tried again the next time. */
+  private complete(): void {
+    this.completing ??= this.store.segments
+      .complete()
+      .catch((error: unknown) =>
+        this.log('warn', 'indexes of messages cannot be made; searches are slower', { error }),
+      )
+      .finally(() => {
+        this.completing = undefined;
+      });
   }
 
   private async writeBatch(): Promise<void> {

@@ -41,7 +41,9 @@ const INDEXES = (id: number): readonly string[] => [
 ];
 
 /** Consoles that share the store take turns. */
-const LOCK = `hashtext('parley.console.segments')`;
+const LOCK = 'parley.console.segments';
+/** Another one: who makes indexes holds up nobody who writes. */
+const INDEX_LOCK = 'parley.console.indexes';
 
 /**
  * The store in parts: rows are written into the last one, and the first one is dropped when the
@@ -77,7 +79,7 @@ export class Segments {
     });
   }
 
-  /** Completes the current part when it is large or old, and drops what is beyond the bounds. */
+  /** Begins the next part when the current one is large or old, and drops what is beyond the bounds. */
   async tend(): Promise<void> {
     const current = await this.current();
     const [{ full }] = (await this.database.query(
@@ -85,11 +87,10 @@ export class Segments {
       [current, this.partBytes, this.partMs / 1_000],
     )) as [{ full: boolean }];
     if (full) await this.turn(current);
-    await this.complete();
     await this.drop();
   }
 
-  /** Completes the current part, whatever its size. */
+  /** Begins the next part, whatever the size of the current one. */
   async turn(current: number): Promise<void> {
     await this.locked(async (tx) => {
       const [, changed] = (await tx.query(
@@ -98,7 +99,6 @@ export class Segments {
       )) as [unknown, number];
       if (changed > 0) await this.open(tx);
     });
-    await this.complete();
   }
 
   /** Bytes of everything that is kept. */
@@ -120,8 +120,11 @@ export class Segments {
     return id;
   }
 
-  /** Makes the indexes that are missing: also those of a console that ended meanwhile. */
-  private async complete(): Promise<void> {
+  /**
+   * Makes the indexes that are missing: also those of a console that ended meanwhile. It may take a
+   * while, and nothing waits for it.
+   */
+  async complete(): Promise<void> {
     const bare = (await this.database.query(
       'select id from segment where until is not null and bytes is null order by id',
     )) as { id: number }[];
@@ -133,7 +136,7 @@ export class Segments {
         if (found?.bytes !== null) return; // another console was faster, or it is gone
         for (const statement of INDEXES(id)) await tx.query(statement);
         await tx.query(`update segment set bytes = ${sizeOf('id')} where id = $1`, [id]);
-      });
+      }, INDEX_LOCK);
   }
 
   /** The current part has room: the store with it is never beyond its bound. */
@@ -155,9 +158,9 @@ export class Segments {
       });
   }
 
-  private locked<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
+  private locked<T>(work: (tx: EntityManager) => Promise<T>, lock = LOCK): Promise<T> {
     return this.database.transaction(async (tx) => {
-      await tx.query(`select pg_advisory_xact_lock(${LOCK})`);
+      await tx.query('select pg_advisory_xact_lock(hashtext($1))', [lock]);
       return work(tx);
     });
   }
