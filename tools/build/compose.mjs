@@ -1,5 +1,5 @@
 // npm run compose: docker/compose.yaml from topology.ts, and beside it, untracked, docker/.env with
-// a password for everybody. What is in .env stays; `-- --on rabbitmq,redis` says there what carries
+// a password for everybody. What is in .env stays; `-- --on rabbitmq,kafka,redis` says there what carries
 // messages, `-- --on postgres` takes it back, and `-- --observe yes` whether Prometheus and Grafana
 // run, too. `-- --print` only shows the YAML.
 import { randomBytes } from 'node:crypto';
@@ -18,8 +18,20 @@ const HTTP = 3000;
 const OPERATIONS = 9000;
 const CALLS = 5000;
 
-/** The technologies that have a container here, and the variable each takes over. */
-const TECHNOLOGIES = { rabbitmq: { sets: 'COMMANDS_URL' }, redis: { sets: 'BROADCASTS_URL' } };
+/**
+ * The technologies that have a container here: the variable each takes over, and whether it asks for
+ * a password.
+ * @type {Record<string, { sets: string, hasPassword: boolean }>}
+ */
+const TECHNOLOGIES = {
+  rabbitmq: { sets: 'COMMANDS_URL', hasPassword: true },
+  kafka: { sets: 'EVENTS_URL', hasPassword: false },
+  redis: { sets: 'BROADCASTS_URL', hasPassword: true },
+};
+
+/** A name for the only one there is: Kafka wants its data to belong to a cluster. */
+const CLUSTER = '5L6g3nShT-eMCtK--X86sw';
+const KAFKA_FILE = '/etc/parley/kafka.properties';
 
 /** The profile of Prometheus and Grafana. */
 const OBSERVE = 'observe';
@@ -246,6 +258,22 @@ ${topology.map(service).join('\n\n')}
       timeout: 15s
       retries: 12
 
+  # carries events, when .env says so; it asks nobody for a password, and only the network of the services reaches it
+  kafka:
+    profiles: [kafka]
+    image: apache/kafka:4.3.1
+    command: [sh, -c, 'cd /opt/kafka && bin/kafka-storage.sh format --ignore-formatted --cluster-id ${CLUSTER} --config ${KAFKA_FILE} && exec bin/kafka-server-start.sh ${KAFKA_FILE}']
+    environment: { KAFKA_HEAP_OPTS: -Xms256m -Xmx512m, LOG_DIR: /tmp }
+    volumes: ['kafka:/var/lib/kafka/data', './kafka.properties:${KAFKA_FILE}:ro']
+    restart: unless-stopped
+    stop_grace_period: 60s
+    logging: *logging
+    healthcheck:
+      test: [CMD, bash, -c, '</dev/tcp/127.0.0.1/9092']
+      interval: 5s
+      timeout: 3s
+      retries: 30
+
   # carries broadcasts, when .env says so
   redis:
     profiles: [redis]
@@ -306,11 +334,14 @@ ${volumes()
   .join('\n')}
 `;
 
-/** @returns {Record<string, string>} */
-const readEnv = () =>
-  fs.existsSync(ENV)
+/**
+ * @param {string} file
+ * @returns {Record<string, string>}
+ */
+const readEnv = (file) =>
+  fs.existsSync(file)
     ? Object.fromEntries(
-        [...fs.readFileSync(ENV, 'utf8').matchAll(/^(\w+)=(.*)$/gm)].map(([, name, value]) => [
+        [...fs.readFileSync(file, 'utf8').matchAll(/^(\w+)=(.*)$/gm)].map(([, name, value]) => [
           name,
           value,
         ]),
@@ -325,9 +356,8 @@ const password = () => randomBytes(24).toString('base64url');
  * @returns {Record<string, string>}
  */
 function passwords(kept) {
-  const variables = ['postgres', ...roles(), ...Object.keys(TECHNOLOGIES), 'grafana'].map(
-    passwordVariable,
-  );
+  const guarded = Object.keys(TECHNOLOGIES).filter((name) => TECHNOLOGIES[name]?.hasPassword);
+  const variables = ['postgres', ...roles(), ...guarded, 'grafana'].map(passwordVariable);
   return Object.fromEntries(
     [...variables, 'OPERATIONS_TOKEN'].map((variable) => [variable, kept[variable] ?? password()]),
   );
@@ -342,6 +372,7 @@ function carriers(on, secret) {
   /** @type {Record<string, string>} */
   const urls = {
     rabbitmq: `amqp://parley:${secret[passwordVariable('rabbitmq')]}@rabbitmq:5672`,
+    kafka: 'kafka://kafka:9092',
     redis: `redis://:${secret[passwordVariable('redis')]}@redis:6379`,
   };
   const chosen = Object.entries(TECHNOLOGIES).map(([name, { sets }]) => [
@@ -367,11 +398,12 @@ function profiles(kept, on, observe) {
 }
 
 /**
+ * @param {string} file
  * @param {string[] | undefined} on
  * @param {boolean | undefined} observe
  */
-function writeEnv(on, observe) {
-  const kept = readEnv();
+function writeEnv(file, on, observe) {
+  const kept = readEnv(file);
   const secret = passwords(kept);
   const all = {
     ...kept,
@@ -382,10 +414,10 @@ function writeEnv(on, observe) {
       : {}),
   };
   const lines = Object.entries(all).map(([name, value]) => `${name}=${value}\n`);
-  fs.writeFileSync(ENV, lines.join(''), { mode: 0o600 });
+  fs.writeFileSync(file, lines.join(''), { mode: 0o600 });
   const added = Object.keys(secret).filter((name) => !(name in kept)).length;
   console.log(
-    `${ENV}: ${added ? `${added} passwords made` : 'every password was there'}; on ${all['COMPOSE_PROFILES'] || 'postgres'}`,
+    `${file}: ${added ? `${added} passwords made` : 'every password was there'}; on ${all['COMPOSE_PROFILES'] || 'postgres'}`,
   );
 }
 
@@ -414,18 +446,26 @@ const HELP = `npm run compose [-- options]      writes docker/compose.yaml from 
 
   --on a,b     what carries messages: ${['postgres', ...Object.keys(TECHNOLOGIES)].join(', ')}; kept in .env until said otherwise
   --observe X  yes: Prometheus and Grafana run, too; no: they do not; kept in .env until said otherwise
+  --env FILE   the passwords into this file instead of ${ENV}, and nothing else is written
   --print      prints the YAML and writes nothing
   --help`;
 
 const { values } = commandLine(HELP, {
-  options: { on: { type: 'string' }, observe: { type: 'string' }, print: { type: 'boolean' } },
+  options: {
+    on: { type: 'string' },
+    observe: { type: 'string' },
+    env: { type: 'string' },
+    print: { type: 'boolean' },
+  },
 });
 if (values.print) {
   process.stdout.write(yaml());
 } else {
   const on = chosen(values);
   const observe = observed(values);
-  fs.writeFileSync(YAML, yaml());
-  console.log(`${YAML}: ${topology.length} processes`);
-  writeEnv(on, observe);
+  if (values.env === undefined) {
+    fs.writeFileSync(YAML, yaml());
+    console.log(`${YAML}: ${topology.length} processes`);
+  }
+  writeEnv(values.env ?? ENV, on, observe);
 }
