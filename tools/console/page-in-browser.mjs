@@ -243,12 +243,14 @@ describe('dead letters, by keyboard alone', () => {
    */
   async function tabTo(name) {
     const { page } = one;
+    const led = new Set();
     for (let pressed = 0; pressed < 150; pressed++) {
       const focused = String(await page.evaluate(FOCUSED));
       if (name.test(focused)) return;
+      led.add(focused.slice(0, 60));
       await page.keyboard.press('Tab');
     }
-    assert.fail(`Tab does not lead to ${name}`);
+    assert.fail(`Tab does not lead to ${name}, but to ${[...led].join(' | ')}`);
   }
   /** @param {RegExp} name */
   async function press(name) {
@@ -323,7 +325,7 @@ describe('dead letters, by keyboard alone', () => {
     assert.deepEqual(await violations(page), []);
     await page.keyboard.press('Escape');
     await dialog.waitFor({ state: 'detached' });
-    await press(/^Cancel run notifications\/1$/);
+    await press(/^Cancel run payments\/1$/);
     await dialog.getByLabel('Reason (needed)').focus();
     await page.keyboard.insertText('not now');
     await press(/^Cancel the run$/);
