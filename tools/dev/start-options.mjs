@@ -25,6 +25,7 @@ export const HELP = `npm start [-- options]      starts the whole system on this
                                  passwords are printed; npm run login gets a token
   --tls                          calls by mutual TLS, with a certificate for each service (.data/tls), and only those
                                  that topology.ts names
+  --messages                     the console keeps the messages that are handled, and 1 of 20 traces; costs CPU
   --help                         this
 
 While it runs, "npm run parley -- scale inventory=3" adds or removes instances, and "npm run parley -- restart inventory"
@@ -32,7 +33,7 @@ replaces each one.
 
 Environment: PARLEY_PORT (${PORTS.base}) the first port, PARLEY_POSTGRES_PORT (${PORTS.postgres}), LOG_LEVEL (info), and
 COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, MAIL_URL, PAYMENT_PROVIDER_URL: yours win over what is computed here.
-MESSAGES_ENDPOINT=none: the console is told of no messages. OTEL_EXPORTER_OTLP_ENDPOINT: traces go to your collector.
+OTEL_EXPORTER_OTLP_ENDPOINT: traces go to your collector.
 PARLEY_NODE_FLAGS: more flags for Node in every service, for example --cpu-prof.
 `;
 
@@ -84,6 +85,7 @@ function parse(argv) {
         only: text,
         auth: { type: 'boolean' },
         tls: { type: 'boolean' },
+        messages: { type: 'boolean' },
         help: { type: 'boolean' },
       },
     }).values;
@@ -94,11 +96,12 @@ function parse(argv) {
 
 /** @param {string[]} argv */
 export function startOptions(argv) {
-  const { scale, on, only, auth = false, tls = false, help } = parse(argv);
+  const { scale, on, only, auth = false, tls = false, messages = false, help } = parse(argv);
   return {
     help,
     auth,
     tls,
+    messages,
     scale: scaleOf(scale, names, '--scale'),
     technologies: list(on).map((name) =>
       known(name, [...Object.keys(TECHNOLOGIES), ...CALL_TECHNOLOGIES], 'technology'),

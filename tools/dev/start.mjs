@@ -383,7 +383,9 @@ async function start(options) {
     const why = [error.message, error.cause?.message, error.cause?.hint].filter(Boolean).join(': ');
     throw new Mistake(`The database in .data could not be brought up to date: ${why}`);
   });
-  const consoleUrl = instances.find(({ service }) => service === 'console')?.url;
+  const consoleUrl = options.messages
+    ? instances.find(({ service }) => service === 'console')?.url
+    : undefined;
   const fleet = fleetOf(options, databaseUrls, consoleUrl);
   supervised.push(...instances.map((instance) => fleet.parts.create(instance)));
   if (stopping) return;

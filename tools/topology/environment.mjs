@@ -159,7 +159,7 @@ const SHARE_OF_TRACES = '0.05';
 
 /**
  * Where services tell of the messages that they handle, and export their traces: to the console of
- * this start. What the user set is kept; `MESSAGES_ENDPOINT=none` is neither.
+ * this start. What the user set is kept.
  * @param {string | undefined} consoleUrl
  * @param {NodeJS.ProcessEnv} [given]
  * @returns {Record<string, string>}
