@@ -136,7 +136,7 @@ function Found({
           {messages.length === 0 ? (
             <Notice>
               {next === undefined
-                ? 'No message that is kept fits. Those that nobody has handled yet are in the backlog.'
+                ? 'No message that is kept fits. Kept are those that were handled by services which tell the console so (npm start -- --messages).'
                 : 'None so far: the search goes on with older ones.'}
             </Notice>
           ) : (

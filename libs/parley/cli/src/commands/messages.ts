@@ -65,7 +65,7 @@ const list = command({
     follow: { type: 'boolean', help: 'prints what comes, until Ctrl-C' },
   },
   notes:
-    'The console keeps what services told it: those that run with MESSAGES_ENDPOINT. Give its address by CONSOLE_URL.',
+    'The console keeps what services told it: those that run with MESSAGES_ENDPOINT (npm start -- --messages). Give its address by CONSOLE_URL.',
   run: (given, session) => (given.flag('follow') ? follow(given, session) : search(given, session)),
 });
 
