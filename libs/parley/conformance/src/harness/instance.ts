@@ -32,6 +32,9 @@ export interface InstanceOptions {
   readonly claims?: MessagingOptions['claims'];
 }
 
+/** A handling without what it holds in memory: a recorder keeps every one of them. */
+type NotedHandling = Omit<Handling, 'body' | 'failure'>;
+
 /** More than any drain of a test takes. */
 const BOUND = 5_000;
 
@@ -39,7 +42,7 @@ const BOUND = 5_000;
  * One running instance of a service: a real Nest app with the real pipeline, in a place of its own.
  */
 export class Instance {
-  readonly handlings = new Recorder<Handling>();
+  readonly handlings = new Recorder<NotedHandling>();
   /** How the calls that it answered ended. */
   readonly answers: { readonly contract: string; readonly outcome: string }[] = [];
   readonly complaints: string[] = [];
@@ -74,7 +77,7 @@ export class Instance {
     const { FastifyAdapter } = await import('@nestjs/platform-fastify');
     const instance = new Instance(service, name, place);
     const observer: DeliveryObserver = {
-      handled: instance.handlings.note,
+      handled: ({ body: _body, failure: _failure, ...noted }) => instance.handlings.note(noted),
       answered: ({ contract, outcome }) => void instance.answers.push({ contract, outcome }),
     };
     const options = {
