@@ -95,7 +95,7 @@ describe('the lock of a saga in PostgreSQL', () => {
   });
 
   it('takes its tables away again', async () => {
-    await database.undoLastMigration();
+    for (const _ of database.migrations) await database.undoLastMigration();
     expect(
       await database.query('select to_regclass($1) as saga', [
         `${(database.options as { schema: string }).schema}.saga`,
