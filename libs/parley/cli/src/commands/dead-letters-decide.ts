@@ -24,7 +24,7 @@ export const replay = command({
     },
   },
   notes:
-    'Each goes back to its place in its lane and is handled once, also when two people replay it. Ctrl-C stops within a second; a canary goes on in the service, until "cancel".',
+    'Each goes back to its place in its lane and is handled once, also when two people replay it.\nCtrl-C stops within a second; a canary goes on in the service, until "cancel".',
   async run(given, session) {
     const many = isForMany(given);
     if (given.flag('canary') && !given.flag('dry-run')) return replayInSteps(given, session);
