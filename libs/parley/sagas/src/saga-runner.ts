@@ -37,12 +37,14 @@ interface Arrived extends SagaMessage {
 /** The effect of a message on its saga, which is not stored when the message starts it. */
 interface SagaStep extends Pick<Arrived, 'key' | 'envelope'> {
   readonly turn: Transition;
+  /** The new state, as it is stored. */
+  readonly state: object;
   readonly stored: StoredSaga | undefined;
   readonly entry: HistoryEntry;
 }
 
 /** The effect on a saga that is stored, of a message or of a timeout that ran out. */
-interface Change extends Pick<SagaStep, 'turn' | 'entry'> {
+interface Change extends Pick<SagaStep, 'turn' | 'state' | 'entry'> {
   readonly stored: StoredSaga;
   readonly ranOut?: { readonly name: string; readonly times: number };
   /** How often the timeouts that are armed again ran out before. */
@@ -96,7 +98,7 @@ export class SagaRunner {
     const steps = arrived.flatMap((one) => this.step(saga, contract, one, stored.get(one.key)));
     if (steps.length === 0) return;
     const begun = starts ? await this.begin(tx, saga, steps) : undefined;
-    if (!starts) await this.save(tx, saga, steps.map(changeOf));
+    if (!starts) await this.save(tx, steps.map(changeOf));
     this.passes?.('saga.saved');
     for (const { turn, envelope, key, entry } of steps) {
       if (begun?.has(key) === false) {
@@ -120,7 +122,7 @@ export class SagaRunner {
     if (turn.ignored) this.ignore(saga, key, contract.name, turn.ignored);
     if (turn.ignored || !turn.changed) return [];
     const cause = { at: info.at, trigger: contract.name, messageId: envelope.id };
-    return [{ turn, key, envelope, stored, entry: entryOf(saga, turn, stored, cause) }];
+    return [{ ...effectOf(saga, turn, stored, cause), key, envelope, stored }];
   }
 
   /** A timeout that was claimed in `tx` ran out. */
@@ -138,8 +140,8 @@ export class SagaRunner {
     };
     const turn = saga.takeTimeout(stored, timeout.name, info);
     if (turn.ignored) return this.ignore(saga, stored.key, timeout.name, turn.ignored);
-    const entry = entryOf(saga, turn, stored, { at: info.at, trigger: timeout.name });
-    await this.save(tx, saga, [{ turn, stored, entry, ranOut: { name: timeout.name, times } }]);
+    const effect = effectOf(saga, turn, stored, { at: info.at, trigger: timeout.name });
+    await this.save(tx, [{ ...effect, stored, ranOut: { name: timeout.name, times } }]);
     this.passes?.('saga.saved');
     const { correlationId, traceparent } = stored;
     const send = (trace: TraceContext) =>
@@ -148,7 +150,7 @@ export class SagaRunner {
     const span = this.tracing.work(
       `timeout ${saga.name}`,
       {
-        ...stepAttributes(saga, stored.key, turn, entry),
+        ...stepAttributes(saga, stored.key, turn, effect.entry),
         'parley.saga.timeout': timeout.name,
         'parley.sample': true,
       },
@@ -169,8 +171,8 @@ export class SagaRunner {
     cause: Pick<HistoryEntry, 'trigger' | 'who' | 'reason'>,
     times?: Change['times'],
   ): Promise<void> {
-    const entry = entryOf(saga, turn, stored, { at: this.now(), ...cause });
-    await this.save(tx, saga, [{ turn, stored, entry, times }]);
+    const effect = effectOf(saga, turn, stored, { at: this.now(), ...cause });
+    await this.save(tx, [{ ...effect, stored, times }]);
     const { correlationId, traceparent } = stored;
     await inConversation({ correlationId, traceparent }, () => this.dispatcher.send(turn.out));
   }
@@ -182,10 +184,10 @@ export class SagaRunner {
   ): Promise<ReadonlySet<string>> {
     return this.store.start(
       tx,
-      steps.map(({ turn, envelope, entry }) => ({
+      steps.map(({ turn, state, envelope, entry }) => ({
         name: saga.name,
         key: turn.key,
-        state: saga.stored(turn.state),
+        state,
         stage: stageOf(turn.state),
         done: turn.done,
         correlationId: envelope.correlationid,
@@ -196,14 +198,14 @@ export class SagaRunner {
     );
   }
 
-  private save(tx: Tx, saga: Definition, changes: readonly Change[]): Promise<void> {
+  private save(tx: Tx, changes: readonly Change[]): Promise<void> {
     return this.store.save(
       tx,
-      changes.map(({ turn, stored: { name, key, version }, entry, ranOut, times = {} }) => ({
+      changes.map(({ turn, state, stored: { name, key, version }, entry, ranOut, times = {} }) => ({
         name,
         key,
         version,
-        state: saga.stored(turn.state),
+        state,
         stage: stageOf(turn.state),
         done: turn.done,
         arm: turn.arm.map((timeout) => ({
@@ -247,18 +249,22 @@ function checked<T>(take: () => T): T {
   }
 }
 
-const entryOf = (
+function effectOf(
   saga: Definition,
-  turn: Pick<Transition, 'state' | 'out'>,
+  turn: Transition,
   before: StoredSaga | undefined,
-  what: Pick<HistoryEntry, 'at' | 'trigger' | 'messageId' | 'who' | 'reason'>,
-): HistoryEntry => ({
-  ...what,
-  from: before?.stage,
-  to: stageOf(turn.state),
-  said: turn.out.map(nameOf),
-  ...(before && { changes: changesOf(saga, before.state, saga.stored(turn.state)) }),
-});
+  cause: Pick<HistoryEntry, 'at' | 'trigger' | 'messageId' | 'who' | 'reason'>,
+): Pick<SagaStep, 'turn' | 'state' | 'entry'> {
+  const state = saga.stored(turn.state);
+  const entry = {
+    ...cause,
+    from: before?.stage,
+    to: stageOf(turn.state),
+    said: turn.out.map(nameOf),
+    ...(before && { changes: changesOf(saga, before.state, state) }),
+  };
+  return { turn, state, entry };
+}
 
 const stepAttributes = (
   { name }: Definition,
@@ -288,7 +294,7 @@ function roundsOf(arrived: readonly Arrived[]): readonly (readonly Arrived[])[] 
 
 const NONE: ReadonlyMap<string, StoredSaga> = new Map();
 
-const changeOf = ({ turn, stored, entry }: SagaStep): Change => ({ turn, stored: stored!, entry });
+const changeOf = ({ stored, ...step }: SagaStep): Change => ({ ...step, stored: stored! });
 
 /** What a step sends follows from its own message, not from the others of the batch. */
 const hopOf = (envelope: Envelope): Conversation => ({

@@ -1,4 +1,3 @@
-import { masked } from '@parley/messaging/transport';
 import type { Definition } from './definition';
 import type { StateChange } from './saga-store';
 
@@ -7,32 +6,44 @@ const MOST_CHANGES = 20;
 /** Characters of a value. */
 const MOST_CHARACTERS = 200;
 
-/** What a step changed of a stored state, without the fields that people are not shown. */
+/** The fields of a stored state that a step changed, without those that people are not shown. */
 export function changesOf(
-  { hidden }: Pick<Definition, 'hidden'>,
+  { hidden: { personal, secret } }: Pick<Definition, 'hidden'>,
   before: unknown,
   after: unknown,
 ): readonly StateChange[] {
-  const shown = (state: unknown) =>
-    (hidden.personal ?? hidden.secret) && state !== undefined
-      ? masked(structuredClone(state), hidden)
-      : state;
+  const hidden = Object.keys({ ...personal?.fields, ...secret?.fields });
   const changes: StateChange[] = [];
-  collect(shown(before), shown(after), '', changes);
-  return changes.slice(0, MOST_CHANGES);
+  collect({ before, after, path: '', hidden }, changes);
+  return changes;
 }
 
-function collect(before: unknown, after: unknown, path: string, changes: StateChange[]): void {
-  if (changes.length > MOST_CHANGES || before === after) return;
+interface Place {
+  readonly before: unknown;
+  readonly after: unknown;
+  readonly path: string;
+  /** Paths within the state: `customer.email`. */
+  readonly hidden: readonly string[];
+}
+
+function collect({ before, after, path, hidden }: Place, changes: StateChange[]): void {
+  if (before === after || changes.length === MOST_CHANGES || hidden.includes(path)) return;
   if (isObject(before) && isObject(after) && Array.isArray(before) === Array.isArray(after)) {
-    for (const name of new Set([...Object.keys(before), ...Object.keys(after)]))
-      collect(before[name], after[name], path === '' ? name : `${path}.${name}`, changes);
+    for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {
+      const inner = path === '' ? name : `${path}.${name}`;
+      collect({ before: before[name], after: after[name], path: inner, hidden }, changes);
+    }
     return;
   }
-  if (path === '') return; // a start: the state is all new
+  // A value that came or went as a whole, with a hidden field in it.
+  if (hidden.some((one) => one.startsWith(`${path}.`))) return;
   const [from, to] = [textOf(before), textOf(after)];
   if (from !== to)
-    changes.push({ field: path, ...(from !== undefined && { from }), ...(to !== undefined && { to }) }); // prettier-ignore
+    changes.push({
+      field: path,
+      ...(from !== undefined && { from }),
+      ...(to !== undefined && { to }),
+    });
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>

@@ -49,7 +49,7 @@ export interface TimeoutsPlace extends Pick<Messaging, 'service' | 'instance' | 
   readonly transactions: Pick<Transactions, 'run' | 'commit'>;
   /** Counts steps without an outcome; without it, one that ends its process is taken at once. */
   readonly suspects?: Pick<Suspects, 'begin' | 'unfinished' | 'end'>;
-  /** The outage that caused an error: it ends by itself, and no step is paused for it. */
+  /** The outage that caused an error: it passes, and no step is paused for it. */
   outageIn?(error: unknown): Error | undefined;
   bounded<T>(facts: RunFacts, work: (run: HandlerRun) => Promise<T>): Promise<T>;
 }
@@ -163,7 +163,7 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
     return true;
   }
 
-  /** Those that the store could not be told of are told to it by the next round. */
+  /** Clears their records. The next round tries again where the store was away. */
   private async endSurvived(): Promise<void> {
     for (const taken of this.survived) {
       await this.place.suspects?.end(this.subscriptionOf(taken), taken.id);
