@@ -1,11 +1,12 @@
-import { Button, NumberInput, Textarea } from '@mantine/core';
+import { NumberInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { type FormEvent, useState, useSyncExternalStore } from 'react';
 import { ask } from '../api/client';
 import type { Previews } from '../api/types';
+import { Decision, Reason } from '../shared/decision';
 import { Dialog } from '../shared/dialog';
 import { count, counted } from '../shared/format';
-import { Answer, Change, Figure, Notice, Refusal } from '../shared/parts';
+import { Answer, Figure, Notice } from '../shared/parts';
 import { type Column, Table } from '../shared/table';
 import type { Action, LetterFilter } from './bulk';
 import { type Expected, expectedOf } from './expected';
@@ -68,16 +69,7 @@ export function BulkDialog({ action, what, filter, holders, close }: Props) {
             onChange={setLimit}
           />
         </div>
-        <Textarea
-          label={isReplay ? 'Reason' : 'Reason (needed)'}
-          description="Is kept in the audit"
-          required={!isReplay}
-          withAsterisk={false}
-          data-autofocus={!isReplay || undefined}
-          autosize
-          value={reason}
-          onChange={(event) => setReason(event.currentTarget.value)}
-        />
+        <Reason value={reason} set={setReason} isNeeded={!isReplay} isFirst={!isReplay} />
         {!isReplay && (
           <p className="dim">
             A discarded message counts as handled; its lane goes on. It stays in the audit, and
@@ -85,21 +77,14 @@ export function BulkDialog({ action, what, filter, holders, close }: Props) {
           </p>
         )}
         {isBusy() && <Notice tone="warn">Another one runs; wait for it, or cancel it.</Notice>}
-        <Refusal />
-        <div className="row">
-          <Change
-            type="submit"
-            color={isReplay ? undefined : 'red.9'}
-            disabled={problem !== undefined || isBusy()}
-            title={problem}
-            onClick={() => undefined}
-          >
-            {isReplay ? 'Replay' : 'Discard'} {counted(wanted, 'letter')}
-          </Change>
-          <Button size="xs" variant="default" onClick={close}>
-            Cancel
-          </Button>
-        </div>
+        <Decision
+          problem={problem}
+          isOff={problem !== undefined || isBusy()}
+          isHarmful={!isReplay}
+          close={close}
+        >
+          {isReplay ? 'Replay' : 'Discard'} {counted(wanted, 'letter')}
+        </Decision>
       </form>
     </Dialog>
   );

@@ -1,12 +1,13 @@
-import { Button, NumberInput, Textarea } from '@mantine/core';
+import { NumberInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { ask } from '../api/client';
 import * as queries from '../api/queries';
 import type { DeadLetterGroup, ReplayRun } from '../api/types';
+import { Decision, Reason } from '../shared/decision';
 import { Dialog } from '../shared/dialog';
 import { counted } from '../shared/format';
-import { Ago, Change, Notice, Panel, Refusal, Tag } from '../shared/parts';
+import { Ago, Change, Notice, Panel, Tag } from '../shared/parts';
 import { type Column, Table } from '../shared/table';
 import { runsIn } from './letters';
 
@@ -59,32 +60,11 @@ export function CanaryDialog({
           value={rate}
           onChange={setRate}
         />
-        <Textarea
-          label="Reason (needed)"
-          description="Is kept in the audit"
-          required
-          withAsterisk={false}
-          autosize
-          data-autofocus
-          value={reason}
-          onChange={(event) => setReason(event.currentTarget.value)}
-        />
+        <Reason value={reason} set={setReason} />
         {begin.error && <Notice tone="bad">{begin.error.message}</Notice>}
-        <Refusal />
-        <div className="row">
-          <Change
-            type="submit"
-            disabled={problem !== undefined}
-            title={problem}
-            loading={begin.isPending}
-            onClick={() => undefined}
-          >
-            Begin with 1 letter
-          </Change>
-          <Button size="xs" variant="default" onClick={close}>
-            Cancel
-          </Button>
-        </div>
+        <Decision problem={problem} isPending={begin.isPending} close={close}>
+          Begin with 1 letter
+        </Decision>
       </form>
     </Dialog>
   );
@@ -171,24 +151,16 @@ function CancelDialog({ run, close }: { readonly run: RunRow; readonly close: ()
         }}
       >
         <p>What it replayed stays replayed; the letters that it did not take stay as they are.</p>
-        <Textarea
-          label="Reason (needed)"
-          description="Is kept in the audit"
-          autosize
-          data-autofocus
-          value={reason}
-          onChange={(event) => setReason(event.currentTarget.value)}
-        />
+        <Reason value={reason} set={setReason} />
         {cancel.error && <Notice tone="bad">{cancel.error.message}</Notice>}
-        <Change
-          type="submit"
-          disabled={isMissing}
-          title={isMissing ? 'Say why.' : undefined}
-          loading={cancel.isPending}
-          onClick={() => undefined}
+        <Decision
+          problem={isMissing ? 'Say why.' : undefined}
+          isPending={cancel.isPending}
+          close={close}
+          back="Close"
         >
           Cancel the run
-        </Change>
+        </Decision>
       </form>
     </Dialog>
   );

@@ -1,10 +1,10 @@
-import { Button, Textarea } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { ask } from '../api/client';
 import type { ReplayPreview } from '../api/types';
+import { Decision, Reason } from '../shared/decision';
 import { Dialog } from '../shared/dialog';
-import { Change, Notice, Refusal } from '../shared/parts';
+import { Notice } from '../shared/parts';
 import { Preview } from './preview';
 
 /** Replays or discards one letter, after a look at what will come of it. */
@@ -56,31 +56,16 @@ export function DecisionDialog({
             be replayed any more.
           </p>
         )}
-        <Textarea
-          label={isReplay ? 'Reason' : 'Reason (needed)'}
-          description="Is kept in the audit"
-          autosize
-          value={reason}
-          onChange={(event) => setReason(event.currentTarget.value)}
-          data-autofocus
-        />
+        <Reason value={reason} set={setReason} isNeeded={!isReplay} />
         {decide.error && <Notice tone="bad">{decide.error.message}</Notice>}
-        <Refusal />
-        <div className="row">
-          <Change
-            type="submit"
-            color={isReplay ? undefined : 'red.9'}
-            disabled={isMissing}
-            title={isMissing ? 'Say why it is thrown away.' : undefined}
-            loading={decide.isPending}
-            onClick={() => undefined}
-          >
-            {isReplay ? 'Replay it' : 'Discard it'}
-          </Change>
-          <Button size="xs" variant="default" onClick={close}>
-            Cancel
-          </Button>
-        </div>
+        <Decision
+          problem={isMissing ? 'Say why it is thrown away.' : undefined}
+          isPending={decide.isPending}
+          isHarmful={!isReplay}
+          close={close}
+        >
+          {isReplay ? 'Replay it' : 'Discard it'}
+        </Decision>
       </form>
     </Dialog>
   );

@@ -1,10 +1,11 @@
-import { Button, Checkbox, NativeSelect, Textarea } from '@mantine/core';
+import { Checkbox, NativeSelect, Textarea } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { ask } from '../api/client';
 import type { Saga } from '../api/types';
+import { Decision, Reason } from '../shared/decision';
 import { Dialog } from '../shared/dialog';
-import { Change, Notice, Refusal } from '../shared/parts';
+import { Notice } from '../shared/parts';
 import type { RepairChoice } from './sagas';
 
 const EFFECTS = {
@@ -82,31 +83,21 @@ export function RepairDialog({
             onChange={(event) => setAsItIs(event.currentTarget.checked)}
           />
         )}
-        <Textarea
-          label="Reason (needed)"
-          description="Is kept in its history and in the audit"
-          autosize
-          data-autofocus
+        <Reason
           value={reason}
-          onChange={(event) => setReason(event.currentTarget.value)}
+          set={setReason}
+          description="Is kept in its history and in the audit"
         />
         {repair.error && <Notice tone="bad">{repair.error.message}</Notice>}
-        <Refusal />
-        <div className="row">
-          <Change
-            type="submit"
-            color={verb === 'cancel' ? 'red.9' : undefined}
-            disabled={problem !== undefined}
-            title={problem}
-            loading={repair.isPending}
-            onClick={() => undefined}
-          >
-            {label.replace(' …', '')}
-          </Change>
-          <Button size="xs" variant="default" onClick={close}>
-            Close
-          </Button>
-        </div>
+        <Decision
+          problem={problem}
+          isPending={repair.isPending}
+          isHarmful={verb === 'cancel'}
+          close={close}
+          back="Close"
+        >
+          {label.replace(' …', '')}
+        </Decision>
       </form>
     </Dialog>
   );

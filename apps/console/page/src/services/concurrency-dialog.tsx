@@ -3,8 +3,9 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { ask } from '../api/client';
 import type { ConcurrencyChange } from '../api/types';
+import { Decision } from '../shared/decision';
 import { Dialog } from '../shared/dialog';
-import { Change, Notice, Refusal } from '../shared/parts';
+import { Notice } from '../shared/parts';
 import type { SubscriptionRow } from './subscriptions';
 
 const MOST = 1_000;
@@ -73,20 +74,9 @@ export function ConcurrencyDialog({
             <code>CONCURRENCY</code>, which also is the number of its database connections.
           </p>
           {change.error && <Notice tone="bad">{change.error.message}</Notice>}
-          <Refusal />
-          <div className="row">
-            <Change
-              type="submit"
-              disabled={isSame || Number(wanted) < 1}
-              loading={change.isPending}
-              onClick={() => undefined}
-            >
-              Change every instance
-            </Change>
-            <Button size="xs" variant="default" onClick={close}>
-              Cancel
-            </Button>
-          </div>
+          <Decision isOff={isSame || Number(wanted) < 1} isPending={change.isPending} close={close}>
+            Change every instance
+          </Decision>
         </form>
       )}
     </Dialog>
