@@ -57,7 +57,7 @@ const whole = (key, value) => ({ key, value: { intValue: String(value) } });
 /** @param {readonly string[]} all @param {number} number */
 const pick = (all, number) => all[number % all.length] ?? '';
 
-/** The messages of orders, as services tell them; remembers some to search for. */
+/** Messages of orders, as services send them; remembers some to search for. */
 class Orders {
   made = 0;
   handlings = 0;
@@ -66,7 +66,7 @@ class Orders {
   at = Date.now();
 
   /**
-   * Records of the next order, by the service that tells them.
+   * Records of the next order, by their service.
    * @param {Map<string, object[]>} records
    */
   next(records) {
@@ -90,9 +90,9 @@ class Orders {
       const isDead = this.made % 2_000 === 17;
       for (const service of services) {
         this.handlings += 1;
-        let told = records.get(service);
-        if (!told) records.set(service, (told = []));
-        told.push({
+        let sent = records.get(service);
+        if (!sent) records.set(service, (sent = []));
+        sent.push({
           timeUnixNano: `${this.at + 20}000000`,
           eventName: 'parley.message.handled',
           traceId: correlation.replaceAll('-', ''),
@@ -109,7 +109,7 @@ class Orders {
             whole('parley.tries', 1),
             { key: 'parley.took_ms', value: { doubleValue: 4.2 } },
             { key: 'parley.waited_ms', value: { doubleValue: 12.5 } },
-            text('parley.said', new Date(this.at).toISOString()),
+            text('parley.sent', new Date(this.at).toISOString()),
             text('parley.source', source),
             text('parley.producer.instance', `${source}-1`),
             text('parley.producer.build', '2026.11.30-1'),
@@ -147,7 +147,7 @@ async function ask({ url }, path) {
  * @param {string} service
  * @param {object[]} logRecords
  */
-async function tell({ url }, service, logRecords) {
+async function send({ url }, service, logRecords) {
   const attributes = [
     text('service.name', service),
     text('service.instance.id', `${service}-1`),
@@ -191,18 +191,18 @@ async function fill(console, count, progress) {
   const orders = new Orders();
   /** @type {Map<string, object[]>} */
   const records = new Map();
-  for (let told = 0; orders.made < count;) {
+  for (let batches = 0; orders.made < count;) {
     orders.next(records);
     for (const [service, some] of records) {
       if (some.length < AT_ONCE) continue;
-      await tell(console, service, some.splice(0));
-      if (++told % 8 === 0) {
+      await send(console, service, some.splice(0));
+      if (++batches % 8 === 0) {
         await whenWritten(console, MOST_WAITING);
-        progress.waitFor(`telling ${bar(orders.made, count)}`);
+        progress.waitFor(`sending ${bar(orders.made, count)}`);
       }
     }
   }
-  for (const [service, some] of records) await tell(console, service, some);
+  for (const [service, some] of records) await send(console, service, some);
   return orders;
 }
 
@@ -244,7 +244,7 @@ async function searched(console, { remembered }, count) {
     let found = 0;
     for (let n = 0; n < count; n++) {
       const one = remembered[(n * 7919) % remembered.length];
-      if (!one) throw new Mistake('there is nothing to search for: tell more messages');
+      if (!one) throw new Mistake('there is nothing to search for: send more messages');
       const began = performance.now();
       const answer = await ask(console, path(one));
       times.push(performance.now() - began);
@@ -290,7 +290,7 @@ async function measure() {
     await console.stop();
     /** @param {number} cpu */
     const each = (cpu) => `${((cpu * 1e6) / orders.handlings).toFixed(0)} µs`;
-    print(`${orders.made} messages, ${orders.handlings} handlings told in ${seconds(took)}; ${figures.dropped} dropped`); // prettier-ignore
+    print(`${orders.made} messages, ${orders.handlings} handlings sent in ${seconds(took)}; ${figures.dropped} dropped`); // prettier-ignore
     print(`CPU of a handling: console ${each(after.nodeCpu - before.nodeCpu)}, PostgreSQL ${each(after.postgresCpu - before.postgresCpu)}`); // prettier-ignore
     print(`room ${Math.round(figures.bytes / 2 ** 20)} MB; memory of the console ${memory} MB at most`); // prettier-ignore
     const ms = (/** @type {number} */ number) => `${number.toFixed(1)} ms`;
@@ -298,7 +298,7 @@ async function measure() {
 
     console = await startConsole({}, TOKEN, { ...kept, MESSAGES_KEPT_MB: String(BOUND_MB) });
     await whenOpen(console);
-    await tell(console, 'orders', []);
+    await send(console, 'orders', []);
     let { bytes } = await ask(console, 'messages/store');
     for (
       const until = performance.now() + 120_000;

@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { createRequire } from 'node:module';
 import { startBrowser, startConsole } from './browser.mjs';
 import { startStore } from './message-database.mjs';
-import { CONVERSATION, messageId, tellMessages, TRACE } from './pretended-messages.mjs';
+import { CONVERSATION, messageId, sendMessages, TRACE } from './pretended-messages.mjs';
 import { pretendShop } from './pretended-shop.mjs';
 
 /** @import { AxeResults } from 'axe-core' */
@@ -60,7 +60,7 @@ before(async () => {
   store = await startStore();
   server = await startConsole(shop.addresses, TOKEN, { DATABASE_URL: store.url });
   await store.whenOpen(server.url, TOKEN);
-  await tellMessages(server, TOKEN);
+  await sendMessages(server, TOKEN);
   browser = await startBrowser();
 });
 after(async () => {
@@ -393,7 +393,7 @@ describe('messages, by keyboard alone', () => {
   it('are shown as they come', async () => {
     const { page, faults } = await loggedIn();
     await show(page, '/messages?live=true&text=tea-1', '2 messages');
-    await tellMessages(server, TOKEN); // handled again
+    await sendMessages(server, TOKEN); // handled again
     await page.goto(`${server.url}/messages/${messageId(2)}`);
     await page.locator('tbody tr').nth(1).waitFor();
     assert.deepEqual(faults, []);

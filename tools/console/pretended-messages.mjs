@@ -1,4 +1,4 @@
-// Messages of an order and their spans, told to a console as services tell them: what the screens
+// Messages of an order and their spans, sent to a console as services send them: what the screens
 // of messages show.
 
 /** @typedef {{ contract: string, kind: string, source: string, key?: string, body?: object, cause?: number, outcome?: string, error?: string, to: readonly string[] }} Step */
@@ -46,7 +46,7 @@ const nano = (milliseconds) => `${milliseconds}000000`;
  * @param {{ url: string }} console
  * @param {string} token
  */
-export async function tellMessages({ url }, token) {
+export async function sendMessages({ url }, token) {
   const began = Date.now() - 120_000;
   const handlings = STEPS.flatMap((step, index) => step.to.map((to) => ({ step, index, to })));
   const resourceLogs = handlings.map(({ step, index, to }) => ({
@@ -57,14 +57,14 @@ export async function tellMessages({ url }, token) {
     resource: resourceOf(step.to[0] ?? ''),
     scopeSpans: [{ spans: [spanOf(step, index, began + index * 20)] }],
   }));
-  for (const [path, told] of /** @type {const} */ ([
+  for (const [path, sent] of /** @type {const} */ ([
     ['/v1/logs', { resourceLogs }],
     ['/v1/traces', { resourceSpans }],
   ])) {
     const response = await fetch(`${url}${path}`, {
       method: 'POST',
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      body: JSON.stringify(told),
+      body: JSON.stringify(sent),
     });
     const answer = await response.text();
     if (answer !== '{}') throw new Error(`${path}: ${response.status} ${answer}`);
@@ -91,7 +91,7 @@ function recordOf({ contract, kind, source, body, cause, outcome = 'done', error
       ...number('parley.tries', 1),
       ...number('parley.took_ms', 7.4),
       ...number('parley.waited_ms', 4.6),
-      ...text('parley.said', new Date(at).toISOString()),
+      ...text('parley.sent', new Date(at).toISOString()),
       ...text('parley.source', source),
       ...text('parley.producer.instance', `${source}-1`),
       ...text('parley.producer.build', '2026.11.23-1'),

@@ -158,13 +158,13 @@ export function sharedEnvironment({ technologies = [], tls = false } = {}, servi
 const SHARE_OF_TRACES = '0.05';
 
 /**
- * Where services tell of the messages that they handle, and export their traces: to the console of
- * this start. What the user set is kept.
+ * The settings by which services send handled messages and some traces to the console of this start.
+ * Settings of the user are kept.
  * @param {string | undefined} consoleUrl
  * @param {NodeJS.ProcessEnv} [given]
  * @returns {Record<string, string>}
  */
-export function toldTo(consoleUrl, given = process.env) {
+export function telemetryTo(consoleUrl, given = process.env) {
   if (consoleUrl === undefined || given.MESSAGES_ENDPOINT) return {};
   const token = given.OPERATIONS_TOKEN;
   return {
@@ -226,7 +226,9 @@ export function environmentOf(instance, { databaseUrls, technologies, tls, conso
     ...(instance.service === 'console'
       ? { OPERATIONS_URLS: pathToFileURL(path.resolve(OPERATIONS_FILE)).href }
       : {}),
-    ...(instance.place === 'outside' || instance.service === 'console' ? {} : toldTo(consoleUrl)),
+    ...(instance.place === 'outside' || instance.service === 'console'
+      ? {}
+      : telemetryTo(consoleUrl)),
     ...(tls && instance.callsPort ? callsAllowed(instance.service) : {}),
     ...sharedEnvironment({ technologies, tls }, instance.service),
   };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { environmentOf, instanceOf, sharedEnvironment, toldTo } from './environment.mjs';
+import { environmentOf, instanceOf, sharedEnvironment, telemetryTo } from './environment.mjs';
 import { topology } from './topology.mjs';
 
 test('a technology of calls is for every process: for those that answer and those that only call', () => {
@@ -27,33 +27,33 @@ test('with TLS, each service shows its own certificate, and answers whom topolog
   assert.equal(without.CALLS_ALLOWED, undefined);
 });
 
-test('services tell the console of their messages and export some traces to it', () => {
+test('services send handled messages and some traces to the console', () => {
   const orders = topology.find(({ name }) => name === 'orders');
   assert.ok(orders);
   const consoleUrl = 'http://127.0.0.1:4080';
-  const told = environmentOf(instanceOf(orders, 0), { databaseUrls: {}, consoleUrl });
-  assert.equal(told.MESSAGES_ENDPOINT, consoleUrl);
-  assert.equal(told.OTEL_EXPORTER_OTLP_ENDPOINT, consoleUrl);
-  assert.equal(told.TRACES_OF_FAILURES, 'off');
+  const given = environmentOf(instanceOf(orders, 0), { databaseUrls: {}, consoleUrl });
+  assert.equal(given.MESSAGES_ENDPOINT, consoleUrl);
+  assert.equal(given.OTEL_EXPORTER_OTLP_ENDPOINT, consoleUrl);
+  assert.equal(given.TRACES_OF_FAILURES, 'off');
   const without = environmentOf(instanceOf(orders, 0), { databaseUrls: {} });
   assert.equal(without.MESSAGES_ENDPOINT, undefined);
 });
 
-test('the console and the outside are told of nothing', () => {
+test('the console and the outside send none', () => {
   for (const name of ['console', 'payment-provider']) {
     const process = topology.find((one) => one.name === name);
     assert.ok(process);
     const consoleUrl = 'http://127.0.0.1:4080';
-    const told = environmentOf(instanceOf(process, 0), { databaseUrls: {}, consoleUrl });
-    assert.equal(told.MESSAGES_ENDPOINT, undefined);
+    const given = environmentOf(instanceOf(process, 0), { databaseUrls: {}, consoleUrl });
+    assert.equal(given.MESSAGES_ENDPOINT, undefined);
   }
 });
 
-test('a collector of the user gets the traces, and nothing is told where the user says so', () => {
+test('a collector of the user gets the traces, and no message is sent where the user says so', () => {
   const url = 'http://127.0.0.1:4080';
-  const own = toldTo(url, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' });
+  const own = telemetryTo(url, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' });
   assert.deepEqual(own, { MESSAGES_ENDPOINT: url });
-  assert.deepEqual(toldTo(url, { MESSAGES_ENDPOINT: 'none' }), {});
-  const { OTEL_EXPORTER_OTLP_HEADERS } = toldTo(url, { OPERATIONS_TOKEN: 'secret' });
+  assert.deepEqual(telemetryTo(url, { MESSAGES_ENDPOINT: 'none' }), {});
+  const { OTEL_EXPORTER_OTLP_HEADERS } = telemetryTo(url, { OPERATIONS_TOKEN: 'secret' });
   assert.equal(OTEL_EXPORTER_OTLP_HEADERS, 'authorization=Bearer%20secret');
 });

@@ -12,7 +12,7 @@ const operators = new WeakMap<FastifyRequest, Operator | undefined>();
 /** Marks the routes of the page, which holds no data: they ask for no token. */
 export const OPEN = { isOpen: true } as const;
 
-/** Marks the routes by which services tell of their work: no operator does anything there. */
+/** Marks the routes for telemetry of services: no operator does anything there. */
 export const INGESTION = { isIngestion: true } as const;
 
 /**
@@ -41,7 +41,7 @@ export function guard(
   });
   server.addHook('onSend', async (request, reply) => {
     const { method, url, ip } = request;
-    if (READS.includes(method) || isTelling(request, reply)) return;
+    if (READS.includes(method) || isIngested(request, reply)) return;
     const path = url.split('?')[0]!;
     audit.note({ method, path, from: ip }, operators.get(request), reply.statusCode);
   });
@@ -70,8 +70,8 @@ export const AsOperator = createParamDecorator(
 const isOpen = ({ method, routeOptions }: FastifyRequest): boolean =>
   READS.includes(method) && (routeOptions.config as Partial<typeof OPEN>).isOpen === true;
 
-/** One that was admitted: a refusal is audited. */
-const isTelling = ({ routeOptions }: FastifyRequest, { statusCode }: FastifyReply): boolean =>
+/** True for telemetry that was admitted: a refusal is audited. */
+const isIngested = ({ routeOptions }: FastifyRequest, { statusCode }: FastifyReply): boolean =>
   (routeOptions.config as Partial<typeof INGESTION>).isIngestion === true &&
   ![401, 403, 421].includes(statusCode);
 

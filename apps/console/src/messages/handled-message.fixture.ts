@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import type { Told } from './otlp';
+import type { HandledMessage } from './otlp';
 import type { SpanRow } from './rows';
 
-type Over = Partial<Told['message']> & { readonly handled?: Partial<Told['handling']> };
+type Over = Partial<HandledMessage['message']> & {
+  readonly handling?: Partial<HandledMessage['handling']>;
+};
 
 /** A handled message; times are of a minute in 2026, by its second. */
-export function told({ handled = {}, ...over }: Over = {}, second = 0): Told {
+export function handledMessage({ handling = {}, ...over }: Over = {}, second = 0): HandledMessage {
   const at = new Date(Date.UTC(2026, 10, 30, 12, 0, second)).toISOString();
   const message = {
     id: randomUUID(),
-    said: at,
+    sent: at,
     contract: 'orders.order-placed',
     kind: 'event',
     source: 'orders',
@@ -42,7 +44,7 @@ export function told({ handled = {}, ...over }: Over = {}, second = 0): Told {
       reason: null,
       trace: message.trace,
       span: 'b'.repeat(16),
-      ...handled,
+      ...handling,
     },
   };
 }

@@ -88,7 +88,7 @@ const ask = async (path: string): Promise<{ status: number; body: never }> => {
   const response = await fetch(`${url}${path}`, { headers: as });
   return { status: response.status, body: (await response.json()) as never };
 };
-const tell = (path: string, body: string | Buffer, headers: Record<string, string> = {}) =>
+const post = (path: string, body: string | Buffer, headers: Record<string, string> = {}) =>
   fetch(`${url}${path}`, { method: 'POST', body: body as string, headers: { ...as, ...headers } });
 
 const envelope = (over: Partial<Envelope> = {}): Envelope => ({
@@ -133,7 +133,7 @@ async function handled(over: Partial<Envelope> = {}, token = TOKEN): Promise<voi
   await records.close();
 }
 
-describe('a handled message that a service tells', () => {
+describe('a handled message that a service reports', () => {
   beforeAll(async () => {
     await handled();
     await eventually(async () => (await ask('/api/messages/message-1')).status === 200, 'it');
@@ -142,7 +142,7 @@ describe('a handled message that a service tells', () => {
   it('is found whole: headers, body, producer, and each handling', async () => {
     expect((await ask('/api/messages/message-1')).body).toEqual({
       id: 'message-1',
-      said: '2026-11-30T12:00:00.000Z',
+      sent: '2026-11-30T12:00:00.000Z',
       contract: 'ingestion.order-placed',
       kind: 'event',
       source: 'orders',
@@ -251,8 +251,8 @@ it('spans as protobuf, also by gzip, are kept', async () => {
   const body = Buffer.from(ProtobufTraceSerializer.serializeRequest(exporter.getFinishedSpans())!);
   const type = { 'content-type': 'application/x-protobuf' };
   const [plain, packed] = [
-    await tell('/v1/traces', body, type),
-    await tell('/v1/traces', gzipSync(body), { ...type, 'content-encoding': 'gzip' }),
+    await post('/v1/traces', body, type),
+    await post('/v1/traces', gzipSync(body), { ...type, 'content-encoding': 'gzip' }),
   ];
   expect([plain.status, packed.status]).toEqual([200, 200]);
   expect(plain.headers.get('content-type')).toBe('application/x-protobuf');
@@ -270,42 +270,42 @@ it('spans as protobuf, also by gzip, are kept', async () => {
   });
 });
 
-describe('who tells something', () => {
+describe('a sender', () => {
   it('needs the token, and leaves no line in the audit unless it is refused', async () => {
     audited.length = 0;
-    await tell('/v1/logs', '{}', JSON_TYPE);
+    await post('/v1/logs', '{}', JSON_TYPE);
     expect(audited).toEqual([]);
-    const refused = await tell('/v1/logs', '{}', { ...JSON_TYPE, authorization: 'Bearer guess' });
+    const refused = await post('/v1/logs', '{}', { ...JSON_TYPE, authorization: 'Bearer guess' });
     expect(refused.status).toBe(401);
     expect(audited).toEqual([expect.stringContaining('POST /v1/logs 401')]);
   });
 
-  it('is told where its token is wrong, and goes on', async () => {
+  it('learns that its token is wrong, and goes on', async () => {
     logged.length = 0;
     await handled({ id: 'message-2' }, 'another-token-altogether');
-    expect(logged).toEqual([expect.stringContaining('cannot be told')]);
+    expect(logged).toEqual([expect.stringContaining('cannot be sent')]);
   });
 
   it('may not be a page of another origin', async () => {
     const origin = { origin: 'https://evil.example' };
-    expect((await tell('/v1/logs', '{}', { ...JSON_TYPE, ...origin })).status).toBe(403);
+    expect((await post('/v1/logs', '{}', { ...JSON_TYPE, ...origin })).status).toBe(403);
   });
 
   it.each([
     ['no JSON', '{"resourceLogs":'],
     ['something else', '{"resourceLogs":[{"scopeLogs":[{"logRecords":[null]}]}]}'],
   ])('is refused for %s', async (_, body) => {
-    expect((await tell('/v1/logs', body, JSON_TYPE)).status).toBe(400);
+    expect((await post('/v1/logs', body, JSON_TYPE)).status).toBe(400);
   });
 
   it('is refused for what unpacks to more than is read', async () => {
     const bomb = gzipSync(Buffer.alloc(64 * 1_048_576, ' '));
     const packed = { ...JSON_TYPE, 'content-encoding': 'gzip' };
-    expect((await tell('/v1/logs', bomb, packed)).status).toBe(400);
-    expect((await tell('/v1/logs', 'x', { 'content-type': 'text/plain' })).status).toBe(415);
+    expect((await post('/v1/logs', bomb, packed)).status).toBe(400);
+    expect((await post('/v1/logs', 'x', { 'content-type': 'text/plain' })).status).toBe(415);
   });
 
-  it('may tell texts that PostgreSQL would not take', async () => {
+  it('may send texts that PostgreSQL would not take', async () => {
     const odd = 'odd\u0000\ud800text';
     await handled({ id: odd, partitionkey: odd, correlationid: 'odd' });
     const found = await eventually(async () => {
@@ -346,7 +346,7 @@ describe('a console without a store', () => {
     [{}, /no DATABASE_URL/],
     [{ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' }, /being opened|cannot be opened/],
     [{ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none', MESSAGES_KEPT_MB: 0 }, /MESSAGES_KEPT_MB is 0/], // prettier-ignore
-  ])('of %j takes what it is told, keeps nothing, and says why', async (settings, why) => {
+  ])('of %j takes what it is handled, keeps nothing, and says why', async (settings, why) => {
     const [, other, address] = await consoleWith(settings);
     const answer = await fetch(`${address}/v1/logs`, { method: 'POST', headers: { ...as, ...JSON_TYPE }, body: '{}' }); // prettier-ignore
     expect(answer.status).toBe(200);

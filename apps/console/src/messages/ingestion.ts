@@ -4,15 +4,8 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { INGESTION } from '../access';
 import type { MessageKeeper } from './message-keeper';
-import {
-  type LogExport,
-  logsFromProtobuf,
-  spansIn,
-  toldIn,
-  type TraceExport,
-  tracesFromProtobuf,
-  untoldIn,
-} from './otlp';
+import { type LogExport, spansIn, handledIn, type TraceExport, droppedBySendersIn } from './otlp';
+import { logsFromProtobuf, tracesFromProtobuf } from './otlp-protobuf';
 
 const unzip = promisify(gunzip);
 
@@ -28,8 +21,8 @@ class UnreadableError extends Error {
 
 /**
  * Takes OTLP over HTTP: spans at `/v1/traces`, handled messages at `/v1/logs`. It asks for the token
- * that changes ask for, but no line of the audit is written. Who tells something is answered before
- * it is stored: what cannot be kept is told as rejected, and not to be sent again.
+ * that changes ask for, but no line of the audit is written. The sender is answered before its rows
+ * are stored: those that cannot be kept are rejected, and it does not send them again.
  */
 export function takeTelemetry(app: NestFastifyApplication, keeper: MessageKeeper): void {
   const server = app.getHttpAdapter().getInstance();
@@ -49,7 +42,9 @@ export function takeTelemetry(app: NestFastifyApplication, keeper: MessageKeeper
     own.post('/v1/logs', options, (request, reply) =>
       answer(request, reply, 'rejectedLogRecords', async () => {
         const read = await readFrom<LogExport>(request, logsFromProtobuf);
-        return keeper.takeTold(...understood(() => [toldIn(read), untoldIn(read)] as const));
+        return keeper.takeHandled(
+          ...understood(() => [handledIn(read), droppedBySendersIn(read)] as const),
+        );
       }),
     );
   });

@@ -6,7 +6,7 @@ import { Database, type Environment, type Service } from '@parley/service';
 import { CreateMessages1796040000000 } from '../migrations/1796040000000-create-messages';
 import { MessageStore } from './message-store';
 import { type Figures, MessageWriter } from './message-writer';
-import type { Told } from './otlp';
+import type { HandledMessage } from './otlp';
 import type { SpanRow } from './rows';
 import { Segments, type Kept } from './segments';
 
@@ -103,8 +103,8 @@ export class MessageKeeper implements OnModuleInit, OnModuleDestroy {
   }
 
   /** @returns how many of them are not kept */
-  takeTold(told: readonly Told[], untold: number): number {
-    return this.writer ? this.writer.takeTold(told, untold) : told.length;
+  takeHandled(handled: readonly HandledMessage[], droppedBySenders: number): number {
+    return this.writer ? this.writer.takeHandled(handled, droppedBySenders) : handled.length;
   }
 
   /** @returns how many of them are not kept */

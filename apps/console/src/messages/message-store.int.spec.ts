@@ -1,9 +1,9 @@
 import { TemporarySchema } from '@parley/testing';
 import { CreateMessages1796040000000 } from '../migrations/1796040000000-create-messages';
 import { type Filter, MessageStore } from './message-store';
-import type { Told } from './otlp';
+import type { HandledMessage } from './otlp';
 import { Segments } from './segments';
-import { span, told } from './told.fixture';
+import { span, handledMessage } from './handled-message.fixture';
 
 jest.setTimeout(120_000);
 
@@ -44,7 +44,7 @@ const parts = async (): Promise<string[]> =>
     )) as { name: string }[]
   ).map(({ name }) => name);
 
-async function write(...all: readonly Told[]): Promise<void> {
+async function write(...all: readonly HandledMessage[]): Promise<void> {
   await store.write(await segments.current(), {
     messages: all.map(({ message }) => message),
     handlings: all.map(({ handling }) => handling),
@@ -72,15 +72,21 @@ describe('a search', () => {
   // In a complete part, which has indexes, and in the current one, which has none.
   beforeEach(async () => {
     await write(
-      told({ key: 'one', id: 'id-1', body: '{"note":"handle with care"}' }, 1),
-      told({ key: 'two', correlation: 'conversation-2', contract: 'orders.order-cancelled' }, 2),
-      told({ key: 'three', source: 'gateway', trace: 'c'.repeat(32) }, 3),
+      handledMessage({ key: 'one', id: 'id-1', body: '{"note":"handle with care"}' }, 1),
+      handledMessage(
+        { key: 'two', correlation: 'conversation-2', contract: 'orders.order-cancelled' },
+        2,
+      ),
+      handledMessage({ key: 'three', source: 'gateway', trace: 'c'.repeat(32) }, 3),
     );
     await turn();
     await write(
-      told({ key: 'four', kind: 'command', body: '{"sku":"TEA-1","note":"careful"}' }, 4),
-      told({ key: 'five', handled: { service: 'insights', outcome: 'dead', error: 'RangeError' } }, 5), // prettier-ignore
-      told({ key: 'six', body: null, handled: { outcome: 'retry', error: 'TypeError' } }, 6),
+      handledMessage({ key: 'four', kind: 'command', body: '{"sku":"TEA-1","note":"careful"}' }, 4),
+      handledMessage({ key: 'five', handling: { service: 'insights', outcome: 'dead', error: 'RangeError' } }, 5), // prettier-ignore
+      handledMessage(
+        { key: 'six', body: null, handling: { outcome: 'retry', error: 'TypeError' } },
+        6,
+      ),
     );
   });
 
@@ -107,7 +113,7 @@ describe('a search', () => {
     [{ to: '2026-11-30T12:00:02Z' }, ['one']],
     [{ from: '2026-11-30T12:00:02Z', to: '2026-11-30T12:00:04Z', service: 'notifications' }, ['three', 'two']], // prettier-ignore
     [{ outcome: `done' or 'a' = 'a` }, []],
-  ])('by %j finds %j, the last said first', async (filter, keys) => {
+  ])('by %j finds %j, the last sent first', async (filter, keys) => {
     expect(await found(filter)).toEqual(keys);
   });
 
@@ -117,7 +123,7 @@ describe('a search', () => {
   });
 
   it('finds a message once that was handled again in a later part', async () => {
-    const again = told({ key: 'one', id: 'id-1' }, 1);
+    const again = handledMessage({ key: 'one', id: 'id-1' }, 1);
     await write({ ...again, handling: { ...again.handling, attempt: 2 } });
     expect(await found({ key: 'one' })).toEqual(['one']);
     const { handlings } = (await store.message('id-1'))!;
@@ -139,9 +145,9 @@ describe('a search', () => {
 });
 
 it('a message is found whole, with each handling', async () => {
-  const one = told({ id: 'id-1' });
+  const one = handledMessage({ id: 'id-1' });
   await write(one);
-  await write({ ...told({ id: 'id-1', handled: { service: 'insights', outcome: 'dead', error: 'E', reason: 'why' } }) }); // prettier-ignore
+  await write({ ...handledMessage({ id: 'id-1', handling: { service: 'insights', outcome: 'dead', error: 'E', reason: 'why' } }) }); // prettier-ignore
   const message = (await store.message('id-1'))!;
   const { message: _, ...handling } = one.handling;
   expect(message).toEqual({ ...one.message, handlings: [handling, expect.anything()] });
@@ -149,10 +155,14 @@ it('a message is found whole, with each handling', async () => {
   expect(await store.message('id-2')).toBeUndefined();
 });
 
-it('a conversation is in the order in which it was said', async () => {
-  await write(told({ key: 'b' }, 2), told({ key: 'a' }, 1), told({ correlation: 'other' }, 3));
+it('a conversation is in the order in which it was sent', async () => {
+  await write(
+    handledMessage({ key: 'b' }, 2),
+    handledMessage({ key: 'a' }, 1),
+    handledMessage({ correlation: 'other' }, 3),
+  );
   await turn();
-  await write(told({ key: 'c' }, 3));
+  await write(handledMessage({ key: 'c' }, 3));
   const keys = (await store.conversation('conversation-1')).map(({ key }) => key);
   expect(keys).toEqual(['a', 'b', 'c']);
 });
@@ -163,7 +173,7 @@ it('a trace has its spans of all parts, in their order, and its messages', async
   await turn();
   const first = { ...span({ name: 'first', started: 1 }) };
   await store.write(await segments.current(), { messages: [], handlings: [], spans: [first] });
-  await write(told({ key: 'one' }), told({ trace: null }));
+  await write(handledMessage({ key: 'one' }), handledMessage({ trace: null }));
   const trace = await store.trace('a'.repeat(32));
   expect(trace.spans).toEqual([first, spans[0]]);
   expect(trace.messages.map(({ key }) => key)).toEqual(['one']);
@@ -171,7 +181,9 @@ it('a trace has its spans of all parts, in their order, and its messages', async
 
 describe('the store', () => {
   it('has indexes in complete parts alone, and searches texts and failures by them', async () => {
-    await write(...Array.from({ length: 3_000 }, (_, n) => told({ body: `{"n":"word${n}"}` })));
+    await write(
+      ...Array.from({ length: 3_000 }, (_, n) => handledMessage({ body: `{"n":"word${n}"}` })),
+    );
     const plan = async (sql: string) => JSON.stringify(await query(`explain ${sql}`));
     const text = (part: number) =>
       plan(`select from message_${part} where words @@ '''word77'':*'::tsquery`);
@@ -185,7 +197,9 @@ describe('the store', () => {
     keeping({ time: DAY_MS, bytes: 6 * MB });
     const body = JSON.stringify({ note: 'x '.repeat(500) });
     for (let round = 0; round < 20; round++) {
-      await write(...Array.from({ length: 300 }, () => told({ body, key: `round-${round}` })));
+      await write(
+        ...Array.from({ length: 300 }, () => handledMessage({ body, key: `round-${round}` })),
+      );
       await segments.complete();
       await segments.tend();
       expect(await segments.bytes()).toBeLessThanOrEqual(6 * MB);
@@ -198,9 +212,9 @@ describe('the store', () => {
   });
 
   it('drops parts that are too old', async () => {
-    await write(told({ key: 'old' }));
+    await write(handledMessage({ key: 'old' }));
     await turn();
-    await write(told({ key: 'new' }));
+    await write(handledMessage({ key: 'new' }));
     await query(`update segment set until = until - interval '25 hours' where id = 1`);
     await segments.tend();
     expect(await found({})).toEqual(['new']);
@@ -215,7 +229,7 @@ describe('the store', () => {
   });
 
   it('completes the part of a console that ended before it could', async () => {
-    await write(told());
+    await write(handledMessage());
     await query('update segment set until = clock_timestamp()');
     await segments.complete();
     const [{ bytes }] = (await query('select bytes from segment where id = 1')) as [{ bytes: string }]; // prettier-ignore

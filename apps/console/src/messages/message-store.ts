@@ -11,7 +11,7 @@ export interface Filter {
   readonly trace?: string;
   readonly contract?: string;
   readonly kind?: string;
-  /** That said it, or handled it. */
+  /** That sent it, or handled it. */
   readonly service?: string;
   /** Of one of its handlings. */
   readonly outcome?: string;
@@ -19,7 +19,7 @@ export interface Filter {
   readonly error?: string;
   /** Words of its body. */
   readonly text?: string;
-  /** When it was said, ISO 8601. */
+  /** When it was sent, ISO 8601. */
   readonly from?: string;
   readonly to?: string;
 }
@@ -30,7 +30,7 @@ export interface FoundMessage extends MessageRow {
   readonly handlings: readonly FoundHandling[];
 }
 
-/** One page of a search, the last said first within its part of the store. */
+/** One page of a search, the last sent first within its part of the store. */
 export interface Page {
   readonly messages: readonly FoundMessage[];
   /** Where the search goes on; undefined: everything was looked at. */
@@ -52,14 +52,14 @@ const LATE_MS = 60_000;
 /** Messages and spans of one conversation or trace that are shown. */
 const MOST_TOGETHER = 1_000;
 
-const MESSAGE_COLUMNS = `id, said, contract, kind, source, instance, build, key, correlation, causation, trace, bytes, headers, body`;
+const MESSAGE_COLUMNS = `id, sent, contract, kind, source, instance, build, key, correlation, causation, trace, bytes, headers, body`;
 const HANDLING_COLUMNS = `message, at, service, subscription, instance, build, outcome, attempt, tries, took, waited, error, reason, trace, span`;
 const SPAN_COLUMNS = `trace, id, parent, name, kind, service, instance, build, started::float8 as started, took::float8 as took, failed, attributes, links`;
 
 const INSERTS = {
-  message: `(segment, said, id, contract, kind, source, instance, build, key, correlation, causation, trace, bytes, headers, body, words)
-    select $2::int, said, id, contract, kind, source, instance, build, key, correlation, causation, trace, bytes, headers, body, array_to_tsvector(words)
-    from json_to_recordset($1::json) as row (said timestamptz, id text, contract text, kind text, source text, instance text, build text,
+  message: `(segment, sent, id, contract, kind, source, instance, build, key, correlation, causation, trace, bytes, headers, body, words)
+    select $2::int, sent, id, contract, kind, source, instance, build, key, correlation, causation, trace, bytes, headers, body, array_to_tsvector(words)
+    from json_to_recordset($1::json) as row (sent timestamptz, id text, contract text, kind text, source text, instance text, build text,
       key text, correlation text, causation text, trace text, bytes int, headers json, body text, words text[])`,
   handling: `(segment, at, message, service, subscription, instance, build, outcome, attempt, tries, took, waited, error, reason, trace, span)
     select $2::int, at, message, service, subscription, instance, build, outcome, attempt, tries, took, waited, error, reason, trace, span
@@ -119,12 +119,12 @@ export class MessageStore {
         // A message that was handled again later is in two parts.
         for (const row of rows) found.set(row.id, found.get(row.id) ?? row);
         const last = rows.at(-1);
-        if (last) position = { segment: id, said: Date.parse(last.said), id: last.id };
+        if (last) position = { segment: id, sent: Date.parse(last.sent), id: last.id };
         isMore = rows.length === asked;
       }
-      if (found.size >= limit && position?.said !== undefined) {
-        next = `${id}.${position.said}.${position.id}`;
-        through = new Date(position.said);
+      if (found.size >= limit && position?.sent !== undefined) {
+        next = `${id}.${position.sent}.${position.id}`;
+        through = new Date(position.sent);
         break;
       }
       through = since;
@@ -141,7 +141,7 @@ export class MessageStore {
     return (await this.search({ id }, 1)).messages[0];
   }
 
-  /** In the order in which they were said. */
+  /** In the order in which they were sent. */
   conversation(correlation: string): Promise<readonly FoundMessage[]> {
     return this.together({ correlation });
   }
@@ -159,7 +159,7 @@ export class MessageStore {
 
   private async together(filter: Filter): Promise<readonly FoundMessage[]> {
     const { messages } = await this.search(filter, MOST_TOGETHER);
-    return [...messages].sort((a, b) => Number(a.said > b.said) - Number(a.said < b.said));
+    return [...messages].sort((a, b) => Number(a.sent > b.sent) - Number(a.sent < b.sent));
   }
 
   private async within(
@@ -179,11 +179,11 @@ export class MessageStore {
     const conditions = [
       ...exact,
       ...(filter.words === undefined ? [] : [`words @@ ${value(filter.words)}::tsquery`]),
-      ...(filter.from === undefined ? [] : [`said >= ${value(filter.from)}::timestamptz`]),
-      ...(filter.to === undefined ? [] : [`said < ${value(filter.to)}::timestamptz`]),
-      ...(position?.said === undefined
+      ...(filter.from === undefined ? [] : [`sent >= ${value(filter.from)}::timestamptz`]),
+      ...(filter.to === undefined ? [] : [`sent < ${value(filter.to)}::timestamptz`]),
+      ...(position?.sent === undefined
         ? []
-        : [`(said, id) < (${value(new Date(position.said))}::timestamptz, ${value(position.id)})`]),
+        : [`(sent, id) < (${value(new Date(position.sent))}::timestamptz, ${value(position.id)})`]),
       ...(service === undefined
         ? []
         : [`(source = ${value(service)} or ${handled(`h.service = $${values.length}`)})`]),
@@ -195,11 +195,11 @@ export class MessageStore {
     const rows = (await this.database
       .query(
         `select ${MESSAGE_COLUMNS} from message_${segment} m ${conditions.length === 0 ? '' : `where ${conditions.join(' and ')}`}
-         order by said desc, id desc limit ${value(limit)}`,
+         order by sent desc, id desc limit ${value(limit)}`,
         values,
       )
-      .catch(unlessDropped)) as (MessageRow & { said: string | Date })[];
-    return rows.map((row) => ({ ...row, said: new Date(row.said).toISOString() }));
+      .catch(unlessDropped)) as (MessageRow & { sent: string | Date })[];
+    return rows.map((row) => ({ ...row, sent: new Date(row.sent).toISOString() }));
   }
 
   private async withHandlings(messages: readonly MessageRow[]): Promise<readonly FoundMessage[]> {
@@ -218,17 +218,17 @@ export class MessageStore {
 /** Where a search goes on: a part of the store, and the message in it that was the last one. */
 interface Position {
   readonly segment: number;
-  readonly said?: number;
+  readonly sent?: number;
   readonly id?: string;
 }
 
 function positionIn(after: string | undefined): Position {
-  const [, segment, said, id] = /^(\d{1,9})(?:\.(\d{1,15})\.(.+))?$/.exec(after ?? '') ?? [];
+  const [, segment, sent, id] = /^(\d{1,9})(?:\.(\d{1,15})\.(.+))?$/.exec(after ?? '') ?? [];
   if (segment === undefined) return { segment: Infinity };
-  return { segment: Number(segment), said: said === undefined ? undefined : Number(said), id };
+  return { segment: Number(segment), sent: sent === undefined ? undefined : Number(sent), id };
 }
 
-/** A message arrives after it was said. */
+/** A message arrives after it was sent. */
 const isWithin = ({ until }: Segment, { from }: Filter): boolean =>
   from === undefined || until === null || until.getTime() + LATE_MS >= Date.parse(from);
 

@@ -4,7 +4,7 @@ import { CreateMessages1796040000000 } from '../migrations/1796040000000-create-
 import { MessageStore } from './message-store';
 import { MessageWriter, type Written } from './message-writer';
 import { Segments } from './segments';
-import { span, told } from './told.fixture';
+import { span, handledMessage } from './handled-message.fixture';
 
 let database: TemporarySchema;
 let store: MessageStore;
@@ -41,7 +41,10 @@ function standing(): Written & { goOn(): void } {
 
 it('writes what arrives by itself, a message once however often it was handled', async () => {
   writer.start();
-  writer.takeTold([told({ id: 'id-1' }), told({ id: 'id-1', handled: { service: 'insights' } })]);
+  writer.takeHandled([
+    handledMessage({ id: 'id-1' }),
+    handledMessage({ id: 'id-1', handling: { service: 'insights' } }),
+  ]);
   writer.takeSpans([span()]);
   const found = await eventually(() => store.message('id-1'), 'the message');
   expect(found.handlings.map(({ service }) => service).sort()).toEqual(['insights', 'notifications']); // prettier-ignore
@@ -53,24 +56,29 @@ it('writes what arrives by itself, a message once however often it was handled',
 it('drops and counts what does not fit while the store is slow, and answers at once', async () => {
   const slow = standing();
   writer = writerTo(slow);
-  const many = (count: number) => Array.from({ length: count }, () => told());
+  const many = (count: number) => Array.from({ length: count }, () => handledMessage());
   let dropped = 0;
-  for (let time = 0; time < 25; time++) dropped += writer.takeTold(many(1_000));
+  for (let time = 0; time < 25; time++) dropped += writer.takeHandled(many(1_000));
   expect(dropped).toBe(5_000);
   expect(writer.takeSpans([span()])).toBe(1);
-  expect(writer.figures).toEqual({ received: 25_001, dropped: 5_001, untold: 0, waiting: 20_000 });
+  expect(writer.figures).toEqual({
+    received: 25_001,
+    dropped: 5_001,
+    droppedBySenders: 0,
+    waiting: 20_000,
+  });
   const written = writer.flush();
   slow.goOn();
   await written;
   expect(writer.figures.waiting).toBe(0);
-  expect(writer.takeTold(many(1))).toBe(0);
+  expect(writer.takeHandled(many(1))).toBe(0);
   await writer.stop();
 });
 
 it('drops bodies beyond its memory', () => {
   const body = JSON.stringify('x'.repeat(2 * 1_048_576));
-  const large = Array.from({ length: 12 }, () => told({ body }));
-  expect(large.reduce((sum, one) => sum + writer.takeTold([one]), 0)).toBe(4);
+  const large = Array.from({ length: 12 }, () => handledMessage({ body }));
+  expect(large.reduce((sum, one) => sum + writer.takeHandled([one]), 0)).toBe(4);
 });
 
 it('keeps what waits while the database is away', async () => {
@@ -82,7 +90,7 @@ it('keeps what waits while the database is away', async () => {
       await store.write(segment, batch);
     },
   });
-  writer.takeTold([told({ id: 'id-1' })]);
+  writer.takeHandled([handledMessage({ id: 'id-1' })]);
   await writer.flush();
   expect(writer.figures).toMatchObject({ waiting: 1, dropped: 0 });
   expect(logged).toEqual([expect.stringContaining('cannot be stored')]);
@@ -92,31 +100,31 @@ it('keeps what waits while the database is away', async () => {
 });
 
 it('leaves out what PostgreSQL refuses, and goes on', async () => {
-  writer.takeTold([told({ id: 'id-1', said: 'no time' })]);
+  writer.takeHandled([handledMessage({ id: 'id-1', sent: 'no time' })]);
   await writer.flush();
   expect(writer.figures).toMatchObject({ waiting: 0, dropped: 1 });
-  writer.takeTold([told({ id: 'id-1' })]);
+  writer.takeHandled([handledMessage({ id: 'id-1' })]);
   await writer.flush();
   expect(await store.message('id-1')).toBeDefined();
 });
 
 it('goes on in the next part when its own was dropped', async () => {
-  writer.takeTold([told({ id: 'id-1' })]);
+  writer.takeHandled([handledMessage({ id: 'id-1' })]);
   await writer.flush();
   await store.segments.turn(1);
   await database.dataSource.query('drop table message_1, handling_1, span_1');
-  writer.takeTold([told({ id: 'id-1' })]);
+  writer.takeHandled([handledMessage({ id: 'id-1' })]);
   await writer.flush();
   await writer.stop();
   expect(await store.message('id-1')).toMatchObject({ handlings: [expect.anything()] });
 });
 
 it('writes a message again into each part in which it is handled', async () => {
-  writer.takeTold([told({ id: 'id-1' })]);
+  writer.takeHandled([handledMessage({ id: 'id-1' })]);
   await writer.stop();
   await store.segments.turn(1);
   writer = writerTo(store);
-  writer.takeTold([told({ id: 'id-1', handled: { attempt: 2, outcome: 'dead' } })]);
+  writer.takeHandled([handledMessage({ id: 'id-1', handling: { attempt: 2, outcome: 'dead' } })]);
   await writer.stop();
   const { messages } = await store.search({ outcome: 'dead' }, 10);
   expect(messages.map(({ handlings }) => handlings.length)).toEqual([2]);

@@ -1,8 +1,8 @@
-import type { Told } from './otlp';
+import type { HandledMessage } from './otlp';
 import type { SpanRow } from './rows';
 import type { Batch } from './message-store';
 
-/** What the writer needs of the store. */
+/** The part of the store that the writer uses. */
 export interface Written {
   readonly segments: {
     current(): Promise<number>;
@@ -16,8 +16,8 @@ export interface Figures {
   /** Handlings and spans that arrived, and of them those that were not kept. */
   readonly received: number;
   readonly dropped: number;
-  /** Handlings that services had to leave out, because nobody took them. */
-  readonly untold: number;
+  /** Handlings that services dropped, because the console did not take them. */
+  readonly droppedBySenders: number;
   /** Handlings and spans that wait to be written. */
   readonly waiting: number;
 }
@@ -37,17 +37,17 @@ const MOST_KNOWN = 100_000;
 type Log = (level: 'warn', message: string, details?: object) => void;
 
 /**
- * Writes what arrives in batches, beside the requests: who tells something never waits for the
- * database. What waits is bounded; what does not fit is dropped and counted.
+ * Writes arriving rows in batches, beside the requests: a sender never waits for the database.
+ * Waiting rows are bounded; those that do not fit are dropped and counted.
  */
 export class MessageWriter {
-  private told: Told[] = [];
+  private handled: HandledMessage[] = [];
   private spans: SpanRow[] = [];
   private characters = 0;
   private readonly known = new Set<string>();
   private segment?: number;
   private tended = -Infinity;
-  private readonly counts = { received: 0, dropped: 0, untold: 0 };
+  private readonly counts = { received: 0, dropped: 0, droppedBySenders: 0 };
   private writing?: Promise<void>;
   private completing?: Promise<void>;
   private timer?: NodeJS.Timeout;
@@ -76,12 +76,12 @@ export class MessageWriter {
   }
 
   /** @returns how many of them are not kept */
-  takeTold(told: readonly Told[], untold = 0): number {
-    this.counts.untold += untold;
-    const taken = this.admit(told);
-    this.told.push(...taken);
+  takeHandled(handled: readonly HandledMessage[], droppedBySenders = 0): number {
+    this.counts.droppedBySenders += droppedBySenders;
+    const taken = this.admit(handled);
+    this.handled.push(...taken);
     this.characters += charactersIn(taken);
-    return told.length - taken.length;
+    return handled.length - taken.length;
   }
 
   /** @returns how many of them are not kept */
@@ -100,7 +100,7 @@ export class MessageWriter {
   }
 
   private get waiting(): number {
-    return this.told.length + this.spans.length;
+    return this.handled.length + this.spans.length;
   }
 
   private admit<T>(rows: readonly T[]): readonly T[] {
@@ -151,37 +151,37 @@ export class MessageWriter {
   }
 
   private async writeBatch(): Promise<void> {
-    const told = this.told.splice(0, AT_ONCE);
+    const handled = this.handled.splice(0, AT_ONCE);
     const spans = this.spans.splice(0, AT_ONCE);
     const messages = new Map(
-      told
+      handled
         .filter(({ message }) => !this.known.has(message.id))
         .map(({ message }) => [message.id, message] as const),
     );
     try {
       await this.store.write(this.segment!, {
         messages: [...messages.values()],
-        handlings: told.map(({ handling }) => handling),
+        handlings: handled.map(({ handling }) => handling),
         spans,
       });
       if (this.known.size > MOST_KNOWN) this.known.clear();
       for (const id of messages.keys()) this.known.add(id);
     } catch (error) {
       if (!isRefused(error)) {
-        this.told.unshift(...told);
+        this.handled.unshift(...handled);
         this.spans.unshift(...spans);
         throw error;
       }
       // The same rows would be refused again.
-      this.counts.dropped += told.length + spans.length;
+      this.counts.dropped += handled.length + spans.length;
       this.log('warn', 'PostgreSQL refuses messages; they are left out', { error });
     }
-    this.characters -= charactersIn(told);
+    this.characters -= charactersIn(handled);
   }
 }
 
-const charactersIn = (told: readonly Told[]): number =>
-  told.reduce((sum, { message: { body } }) => sum + (body?.length ?? 0), 0);
+const charactersIn = (handled: readonly HandledMessage[]): number =>
+  handled.reduce((sum, { message: { body } }) => sum + (body?.length ?? 0), 0);
 
 /** Class 22, data exceptions: the fault of the rows. */
 const isRefused = (error: unknown): boolean =>

@@ -31,7 +31,7 @@ const Search = z.strictObject({
   after: text,
 });
 
-/** The messages that were handled, and their traces: what services told the console. */
+/** Handled messages and their traces, as services reported them. */
 @Controller('api')
 export class MessagesController {
   constructor(private readonly keeper: MessageKeeper) {}
@@ -64,7 +64,7 @@ export class MessagesController {
     return found;
   }
 
-  /** All messages of a conversation, in the order in which they were said. */
+  /** All messages of a conversation, in the order in which they were sent. */
   @Get('conversations/:correlation')
   conversation(@Param('correlation') correlation: string) {
     return this.asked((messages) => messages.conversation(correlation));

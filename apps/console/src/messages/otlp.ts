@@ -1,4 +1,3 @@
-import { parse, type Type } from 'protobufjs';
 import type { HandlingRow, MessageRow, SpanRow } from './rows';
 
 /*
@@ -68,7 +67,7 @@ interface ExportedRecord {
 }
 
 /** A handling and its message. */
-export interface Told {
+export interface HandledMessage {
   readonly message: MessageRow;
   readonly handling: HandlingRow;
 }
@@ -90,20 +89,24 @@ export function spansIn({ resourceSpans = [] }: TraceExport): readonly SpanRow[]
   });
 }
 
-export function toldIn({ resourceLogs = [] }: LogExport): readonly Told[] {
+export function handledIn({ resourceLogs = [] }: LogExport): readonly HandledMessage[] {
   return resourceLogs.flatMap(({ resource, scopeLogs = [] }) => {
     const about = originOf(resource);
     return scopeLogs.flatMap(({ logRecords = [] }) =>
-      logRecords.flatMap((record) => toldOf(record, about) ?? []),
+      logRecords.flatMap((record) => handledOf(record, about) ?? []),
     );
   });
 }
 
-/** Messages that the senders of these records could not tell. */
-export function untoldIn({ resourceLogs = [] }: LogExport): number {
+/** Handlings that the senders of these records had to drop. */
+export function droppedBySendersIn({ resourceLogs = [] }: LogExport): number {
   return resourceLogs.reduce((sum, { resource }) => {
-    const untold = Number(attributesOf(resource?.attributes)['parley.untold'] ?? 0);
-    return sum + (Number.isSafeInteger(untold) && untold > 0 ? untold : 0);
+    const droppedBySenders = Number(
+      attributesOf(resource?.attributes)['parley.records.dropped'] ?? 0,
+    );
+    return (
+      sum + (Number.isSafeInteger(droppedBySenders) && droppedBySenders > 0 ? droppedBySenders : 0)
+    );
   }, 0);
 }
 
@@ -156,19 +159,19 @@ function spanOf(span: ExportedSpan, origin: Origin): SpanRow {
 }
 
 /** Undefined: it is about something else, or names no message. */
-function toldOf(record: ExportedRecord, origin: Origin): Told | undefined {
+function handledOf(record: ExportedRecord, origin: Origin): HandledMessage | undefined {
   if (record.eventName !== HANDLED) return undefined;
-  const about = readFrom(record.attributes);
+  const about = namedIn(record.attributes);
   const id = nameIn(about['messaging.message.id']);
   const contract = nameIn(about['parley.contract']);
   if (id === null || contract === null) return undefined;
   const at = timeOf(microseconds(record.timeUnixNano) / 1_000);
-  const said = Date.parse(String(about['parley.said'] ?? ''));
+  const sent = Date.parse(String(about['parley.sent'] ?? ''));
   const trace = record.traceId ? cut(record.traceId, 32) : null;
   return {
     message: {
       id,
-      said: Number.isNaN(said) ? at : timeOf(said),
+      sent: Number.isNaN(sent) ? at : timeOf(sent),
       contract,
       kind: nameIn(about['parley.kind']) ?? 'event',
       source: nameIn(about['parley.source']) ?? 'unknown',
@@ -222,8 +225,8 @@ function attributesOf(pairs: readonly KeyValue[] = []): Attributes {
   return attributes;
 }
 
-/** As they came, to be read by name: whoever reads one bounds it. */
-function readFrom(pairs: readonly KeyValue[] = []): Attributes {
+/** Attributes as they came. Their readers bound them, by `nameIn`, `textIn` and `numberIn`. */
+function namedIn(pairs: readonly KeyValue[] = []): Attributes {
   const attributes: Record<string, unknown> = {};
   for (const { key, value } of pairs)
     attributes[key] = value?.stringValue ?? value?.doubleValue ?? value?.intValue;
@@ -265,90 +268,4 @@ const cut = (text: string, longest: number): string =>
 function clean(text: string): string {
   if (!/[\0\ud800-\udfff]/.test(text)) return text;
   return Buffer.from(text).toString().replaceAll('\0', '\ufffd');
-}
-
-const PROTO = `
-  syntax = "proto3";
-  message Array { repeated Value values = 1; }
-  message Value {
-    oneof value {
-      string stringValue = 1; bool boolValue = 2; int64 intValue = 3; double doubleValue = 4; Array arrayValue = 5;
-    }
-  }
-  message KeyValue { string key = 1; Value value = 2; }
-  message Resource { repeated KeyValue attributes = 1; }
-
-  message Link { bytes traceId = 1; bytes spanId = 2; repeated KeyValue attributes = 4; }
-  message SpanEvent { fixed64 timeUnixNano = 1; string name = 2; repeated KeyValue attributes = 3; }
-  message Status { string message = 2; int32 code = 3; }
-  message Span {
-    bytes traceId = 1; bytes spanId = 2; bytes parentSpanId = 4; string name = 5; int32 kind = 6;
-    fixed64 startTimeUnixNano = 7; fixed64 endTimeUnixNano = 8; repeated KeyValue attributes = 9;
-    repeated SpanEvent events = 11; repeated Link links = 13; Status status = 15;
-  }
-  message ScopeSpans { repeated Span spans = 2; }
-  message ResourceSpans { Resource resource = 1; repeated ScopeSpans scopeSpans = 2; }
-  message Traces { repeated ResourceSpans resourceSpans = 1; }
-
-  message LogRecord {
-    fixed64 timeUnixNano = 1; Value body = 5; repeated KeyValue attributes = 6;
-    bytes traceId = 9; bytes spanId = 10; string eventName = 12;
-  }
-  message ScopeLogs { repeated LogRecord logRecords = 2; }
-  message ResourceLogs { Resource resource = 1; repeated ScopeLogs scopeLogs = 2; }
-  message Logs { repeated ResourceLogs resourceLogs = 1; }
-`;
-
-let types: { readonly Traces: Type; readonly Logs: Type } | undefined;
-function typeOf(name: 'Traces' | 'Logs'): Type {
-  if (!types) {
-    const { root } = parse(PROTO);
-    types = { Traces: root.lookupType('Traces'), Logs: root.lookupType('Logs') };
-  }
-  return types[name];
-}
-
-/** Ids are bytes there, and hexadecimal in JSON. */
-const hex = (bytes: unknown): string =>
-  bytes instanceof Uint8Array ? Buffer.from(bytes).toString('hex') : '';
-
-/** @throws an error of protobufjs where the bytes are no export */
-export function tracesFromProtobuf(body: Uint8Array): TraceExport {
-  const type = typeOf('Traces');
-  const read = type.toObject(type.decode(body), { longs: String }) as TraceExport;
-  return {
-    resourceSpans: (read.resourceSpans ?? []).map(({ resource, scopeSpans = [] }) => ({
-      resource,
-      scopeSpans: scopeSpans.map(({ spans = [] }) => ({
-        spans: spans.map((span) => ({
-          ...span,
-          traceId: hex(span.traceId),
-          spanId: hex(span.spanId),
-          parentSpanId: hex(span.parentSpanId),
-          links: (span.links ?? []).map(({ traceId, spanId }) => ({
-            traceId: hex(traceId),
-            spanId: hex(spanId),
-          })),
-        })),
-      })),
-    })),
-  };
-}
-
-/** @throws an error of protobufjs where the bytes are no export */
-export function logsFromProtobuf(body: Uint8Array): LogExport {
-  const type = typeOf('Logs');
-  const read = type.toObject(type.decode(body), { longs: String }) as LogExport;
-  return {
-    resourceLogs: (read.resourceLogs ?? []).map(({ resource, scopeLogs = [] }) => ({
-      resource,
-      scopeLogs: scopeLogs.map(({ logRecords = [] }) => ({
-        logRecords: logRecords.map((record) => ({
-          ...record,
-          traceId: hex(record.traceId),
-          spanId: hex(record.spanId),
-        })),
-      })),
-    })),
-  };
 }

@@ -1,11 +1,11 @@
 /** A message, as it is kept. */
 export interface MessageRow {
   readonly id: string;
-  /** When it was said, ISO 8601. */
-  readonly said: string;
+  /** When it was sent, ISO 8601. */
+  readonly sent: string;
   readonly contract: string;
   readonly kind: string;
-  /** The service that said it, its instance and its build. */
+  /** The service that sent it, its instance and its build. */
   readonly source: string;
   readonly instance: string | null;
   readonly build: string | null;
@@ -16,7 +16,7 @@ export interface MessageRow {
   readonly bytes: number | null;
   /** Further headers. */
   readonly headers: Readonly<Record<string, string>> | null;
-  /** Personal and secret fields are masked. Null: it was not told. */
+  /** Personal and secret fields are masked. Null: it was not sent. */
   readonly body: string | null;
 }
 
@@ -32,7 +32,7 @@ export interface HandlingRow {
   readonly outcome: string;
   readonly attempt: number;
   readonly tries: number;
-  /** Milliseconds that it took, and from the saying to its begin. */
+  /** Milliseconds that it took, and from its sending to its begin. */
   readonly took: number;
   readonly waited: number;
   /** Class and message of the error, where it failed. */

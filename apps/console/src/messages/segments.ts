@@ -29,7 +29,7 @@ const STORAGE = '(autovacuum_enabled = false, toast.autovacuum_enabled = false)'
 
 const INDEXES = (id: number): readonly string[] => [
   `create index on message_${id} (id)`,
-  `create index on message_${id} (said)`,
+  `create index on message_${id} (sent)`,
   `create index on message_${id} (correlation)`,
   `create index on message_${id} (key) where key is not null`,
   `create index on message_${id} (trace) where trace is not null`,
@@ -42,7 +42,7 @@ const INDEXES = (id: number): readonly string[] => [
 
 /** Consoles that share the store take turns. */
 const LOCK = 'parley.console.segments';
-/** Another one: who makes indexes holds up nobody who writes. */
+/** A lock of its own: making indexes does not hold up the writer. */
 const INDEX_LOCK = 'parley.console.indexes';
 
 /**
@@ -90,7 +90,7 @@ export class Segments {
     await this.drop();
   }
 
-  /** Begins the next part, whatever the size of the current one. */
+  /** Begins the next part, also when the current one has room. */
   async turn(current: number): Promise<void> {
     await this.locked(async (tx) => {
       const [, changed] = (await tx.query(

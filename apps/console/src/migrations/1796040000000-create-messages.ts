@@ -18,7 +18,7 @@ export class CreateMessages1796040000000 implements MigrationInterface {
       );
       create table message (
         segment int not null,
-        said timestamptz(3) not null,
+        sent timestamptz(3) not null,
         id text collate "C" not null,
         contract text collate "C" not null,
         kind text not null,

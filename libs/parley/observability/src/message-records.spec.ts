@@ -1,6 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { event } from '@parley/contract';
 import type { Envelope } from '@parley/messaging';
 import type { Handling } from '@parley/messaging/transport';
@@ -16,12 +18,12 @@ const Paid = event(
     secret: { fields: { token: 'expired' }, life: '3d' },
   },
 );
-const Said = event('records.said', z.object({ word: z.string() }), { key: 'word' });
+const SentWord = event('records.sent-word', z.object({ word: z.string() }), { key: 'word' });
 
 const envelope: Envelope = {
   specversion: '1.0',
   id: 'message-1',
-  type: Said.name,
+  type: SentWord.name,
   source: '/orders',
   time: '2026-11-30T12:00:00.000Z',
   datacontenttype: 'application/json',
@@ -36,7 +38,7 @@ const envelope: Envelope = {
 
 const handling = (over: Partial<Handling> = {}): Handling => ({
   kind: 'event',
-  contract: Said.name,
+  contract: SentWord.name,
   subscription: 'notifications.mails',
   outcome: 'done',
   attempt: 1,
@@ -104,9 +106,9 @@ const recordsTo = (to: string): MessageRecords =>
 
 const of = (pairs: Received['resource']): object =>
   Object.fromEntries(pairs.map(({ key, value }) => [key, Object.values(value)[0]]));
-const told = () => received.flatMap(({ records }) => records);
+const sent = () => received.flatMap(({ records }) => records);
 
-it('tells a handling with its message and its producer, as the operator of services', async () => {
+it('are a handling with its message and its producer, sent with the token of operations', async () => {
   const failure = { error: 'RangeError', message: 'too much' };
   records.observer.handled!(handling({ outcome: 'retry', attempt: 2, tries: 4, failure }));
   await records.flush();
@@ -117,7 +119,7 @@ it('tells a handling with its message and its producer, as the operator of servi
     'service.instance.id': 'notifications-1',
     'service.version': '1.2.4',
   });
-  const [record] = told();
+  const [record] = sent();
   expect(record).toMatchObject({
     eventName: 'parley.message.handled',
     traceId: 'a'.repeat(32),
@@ -129,14 +131,14 @@ it('tells a handling with its message and its producer, as the operator of servi
     'messaging.message.conversation_id': 'conversation-1',
     'messaging.destination.subscription.name': 'notifications.mails',
     'messaging.message.body.size': '16',
-    'parley.contract': 'records.said',
+    'parley.contract': 'records.sent-word',
     'parley.kind': 'event',
     'parley.outcome': 'retry',
     'parley.attempt': '2',
     'parley.tries': '4',
     'parley.took_ms': 5,
     'parley.waited_ms': 15,
-    'parley.said': '2026-11-30T12:00:00.000Z',
+    'parley.sent': '2026-11-30T12:00:00.000Z',
     'parley.source': 'orders',
     'parley.producer.instance': 'orders-1',
     'parley.producer.build': '1.2.3',
@@ -148,13 +150,13 @@ it('tells a handling with its message and its producer, as the operator of servi
   });
 });
 
-it('masks personal and secret fields, encrypted or not', async () => {
+it('mask personal and secret fields, encrypted or not', async () => {
   const body = Buffer.from(
     '{"orderId":"7","token":"sealed:v1:token:AAAA","email":"ada@shop.example"}',
   );
   records.observer.handled!(handling({ contract: Paid.name, body }));
   await records.flush();
-  expect(JSON.parse(told()[0]!.body!.stringValue)).toEqual({
+  expect(JSON.parse(sent()[0]!.body!.stringValue)).toEqual({
     orderId: '7',
     token: 'expired',
     email: 'somebody',
@@ -166,31 +168,31 @@ it.each([
   ['a body that is larger than is shown', handling({ body: Buffer.alloc(40_000, 'x') })],
   ['a body that travels by itself', handling({ body: Buffer.alloc(0) })],
   ['a body that cannot be read', handling({ contract: Paid.name, body: Buffer.from('{"token":') })],
-])('tells no body of %s', async (_, one) => {
+])('have no body of %s', async (_, one) => {
   records.observer.handled!(one);
   await records.flush();
-  expect(told()).toEqual([expect.not.objectContaining({ body: expect.anything() })]);
+  expect(sent()).toEqual([expect.not.objectContaining({ body: expect.anything() })]);
 });
 
-it('tells calls without their bodies', async () => {
+it('are made of calls without their bodies', async () => {
   const call = { contract: 'catalog.quote-price', outcome: 'out-of-stock', milliseconds: 3 };
   records.observer.answered!({ ...call, envelope });
   records.observer.answered!({ ...call, envelope: undefined });
   await records.flush();
-  expect(told().map(({ attributes }) => of(attributes))).toEqual([
+  expect(sent().map(({ attributes }) => of(attributes))).toEqual([
     expect.objectContaining({ 'parley.kind': 'call', 'parley.outcome': 'out-of-stock' }),
   ]);
-  expect(told()[0]).not.toHaveProperty('body');
+  expect(sent()[0]).not.toHaveProperty('body');
 });
 
-it('tells nothing of what was given back, or could not be read', async () => {
+it('are not made of messages that were given back, or could not be read', async () => {
   records.observer.handled!(handling({ outcome: 'return' }));
   records.observer.handled!(handling({ envelope: undefined }));
   await records.flush();
   expect(received).toEqual([]);
 });
 
-it('keeps a bounded number of handlings while nobody takes them, and tells how many it left out', async () => {
+it('wait in a bounded number while the console does not answer; the dropped ones are counted', async () => {
   let answer = (): void => undefined;
   answering = new Promise((done) => (answer = done));
   records.observer.handled!(handling());
@@ -198,26 +200,40 @@ it('keeps a bounded number of handlings while nobody takes them, and tells how m
   for (let time = 0; time < 2_100; time++) records.observer.handled!(handling());
   answer();
   await sending;
-  expect(told()).toHaveLength(2_001);
-  const untold = received.map(({ resource }) => of(resource)).flatMap((about) => (about as { 'parley.untold'?: string })['parley.untold'] ?? []); // prettier-ignore
-  expect(untold).toEqual(['100']);
+  expect(sent()).toHaveLength(2_001);
+  const dropped = received.map(({ resource }) => of(resource)).flatMap((about) => (about as { 'parley.records.dropped'?: string })['parley.records.dropped'] ?? []); // prettier-ignore
+  expect(dropped).toEqual(['100']);
 });
 
-it('says once in a while that nobody takes them, and counts them as left out', async () => {
+it('are dropped and counted while the console refuses them, which is logged once in a while', async () => {
   status = 503;
   for (let time = 0; time < 3; time++) {
     records.observer.handled!(handling());
     await records.flush();
   }
-  expect(logged).toEqual([`handled messages cannot be told to ${endpoint}/v1/logs: 503 Service Unavailable`]); // prettier-ignore
+  expect(logged).toEqual([`handled messages cannot be sent to ${endpoint}/v1/logs: 503 Service Unavailable`]); // prettier-ignore
   status = 200;
   records.observer.handled!(handling());
   await records.flush();
-  expect(of(received.at(-1)!.resource)).toMatchObject({ 'parley.untold': '3' });
+  expect(of(received.at(-1)!.resource)).toMatchObject({ 'parley.records.dropped': '3' });
 });
 
-it('sends what is left when the process ends', async () => {
+it('are sent to the last when the process ends', async () => {
   records.observer.handled!(handling());
   await records.close();
-  expect(told()).toHaveLength(1);
+  expect(sent()).toHaveLength(1);
+});
+
+it('hold no body that is too large to be sent while they wait', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const noted = (bytes: number): WeakRef<Buffer> => {
+    const body = Buffer.alloc(bytes, 'x');
+    records.observer.handled!(handling({ body }));
+    return new WeakRef(body);
+  };
+  const [small, large] = [noted(1_000), noted(1_000_000)];
+  await new Promise(setImmediate);
+  collect();
+  expect([small.deref()?.length, large.deref()]).toEqual([1_000, undefined]);
 });

@@ -12,7 +12,7 @@ import {
 import { ERROR_TYPE, MESSAGING } from './conventions';
 
 export interface MessageRecordsOptions {
-  /** Of the one who takes them; `/v1/logs` is appended. */
+  /** URL of the console; `/v1/logs` is appended. */
   readonly endpoint: string;
   readonly service: string;
   readonly instance: string;
@@ -24,11 +24,15 @@ export interface MessageRecordsOptions {
   readonly timeOfDay?: () => number;
 }
 
-/** A handling that waits to be told. */
-interface Waiting extends Omit<Handling, 'kind' | 'outcome'> {
+/** A handling that waits to be sent. */
+interface Waiting extends Omit<Handling, 'kind' | 'outcome' | 'body'> {
   readonly kind: Handling['kind'] | 'call';
   readonly outcome: string;
   readonly envelope: Envelope;
+  /** Undefined: it is too large to be sent. */
+  readonly body?: Buffer;
+  /** Size of the body in bytes; undefined for a call. */
+  readonly bytes?: number;
   /** When it ended, in milliseconds since the epoch. */
   readonly at: number;
 }
@@ -41,9 +45,9 @@ type Attribute =
 const EVERY_MS = 1_000;
 /** Records of one request. */
 const AT_ONCE = 500;
-/** Records that wait: while nobody takes them, further ones are left out. */
+/** Records that wait; further ones are dropped. */
 const MOST_WAITING = 2_000;
-/** Bytes of a body that is told. */
+/** Bytes of the largest body that is sent. */
 const LARGEST_BODY = 32 * 1_024;
 const PATIENCE_MS = 5_000;
 const MILLISECONDS_TO_NANOSECONDS = '000000';
@@ -60,17 +64,15 @@ const FURTHER_HEADERS = [
   'tracestate',
 ] as const;
 
-const NO_BODY = Buffer.alloc(0);
-
 /**
- * Tells the console of every handled message, by records of OTLP: its envelope, its body and what
- * became of it. The path of a message only notes a reference; once a second they are written and
- * sent. Personal and secret fields are masked. Whoever takes them is never waited for: what does not
- * fit into the bounded memory is left out and counted.
+ * Sends a record of each handled message to the console, by OTLP: its envelope, its body and its
+ * outcome. The path of a message only notes a reference; once a second the records are written and
+ * sent. Personal and secret fields are masked. No message waits for the console: records that do not
+ * fit into the bounded memory are dropped and counted.
  */
 export class MessageRecords {
   private waiting: Waiting[] = [];
-  private untold = 0;
+  private dropped = 0;
   private sending?: Promise<void>;
   private readonly url: string;
   private readonly timer: NodeJS.Timeout;
@@ -84,10 +86,12 @@ export class MessageRecords {
   }
 
   readonly observer: DeliveryObserver = {
-    handled: (handling) => {
+    handled: ({ body, ...handling }) => {
+      const { envelope, outcome } = handling;
       // A message that is given back was not handled, and comes again.
-      if (handling.envelope && handling.outcome !== 'return')
-        this.note({ ...handling, envelope: handling.envelope, at: this.timeOfDay() });
+      if (!envelope || outcome === 'return') return;
+      const kept = body.length <= LARGEST_BODY ? body : undefined;
+      this.note({ ...handling, envelope, body: kept, bytes: body.length, at: this.timeOfDay() });
     },
     answered: ({ contract, outcome, milliseconds, envelope }) => {
       if (!envelope) return;
@@ -100,7 +104,6 @@ export class MessageRecords {
         attempt: 1,
         tries: 1,
         age: Number.isNaN(age) ? milliseconds : age,
-        body: NO_BODY,
       });
     },
   };
@@ -121,23 +124,23 @@ export class MessageRecords {
 
   private note(one: Waiting): void {
     if (this.waiting.length < MOST_WAITING) this.waiting.push(one);
-    else this.untold += 1;
+    else this.dropped += 1;
   }
 
   private async sendAll(): Promise<void> {
     while (this.waiting.length > 0) {
       const some = this.waiting.splice(0, AT_ONCE);
-      const { untold } = this;
-      const problem = await this.send(some, untold);
+      const { dropped } = this;
+      const problem = await this.send(some, dropped);
       if (problem === undefined) {
-        this.untold -= untold;
+        this.dropped -= dropped;
         continue;
       }
-      this.untold += some.length;
+      this.dropped += some.length;
       this.throttle.log('messages', (more) =>
         this.options.log(
           'warn',
-          `handled messages cannot be told to ${this.url}: ${problem}${moreTimes(more)}`,
+          `handled messages cannot be sent to ${this.url}: ${problem}${moreTimes(more)}`,
         ),
       );
       return;
@@ -145,7 +148,7 @@ export class MessageRecords {
   }
 
   /** @returns why they were not taken */
-  private async send(some: readonly Waiting[], untold: number): Promise<string | undefined> {
+  private async send(some: readonly Waiting[], dropped: number): Promise<string | undefined> {
     const { token } = this.options;
     try {
       const response = await fetch(this.url, {
@@ -154,7 +157,7 @@ export class MessageRecords {
           'content-type': 'application/json',
           ...(token !== undefined && { authorization: `Bearer ${token}` }),
         },
-        body: JSON.stringify(this.exportOf(some, untold)),
+        body: JSON.stringify(this.exportOf(some, dropped)),
         signal: AbortSignal.timeout(PATIENCE_MS),
       });
       await response.arrayBuffer(); // the connection is free for the next one
@@ -165,13 +168,13 @@ export class MessageRecords {
     }
   }
 
-  private exportOf(some: readonly Waiting[], untold: number) {
+  private exportOf(some: readonly Waiting[], dropped: number) {
     const { service, instance, build } = this.options;
     const attributes = [
       text('service.name', service),
       text('service.instance.id', instance),
       text('service.version', build),
-      ...(untold > 0 ? [whole('parley.untold', untold)] : []),
+      ...(dropped > 0 ? [whole('parley.records.dropped', dropped)] : []),
     ];
     return {
       resourceLogs: [{ resource: { attributes }, scopeLogs: [{ logRecords: some.map(recordOf) }] }],
@@ -181,7 +184,7 @@ export class MessageRecords {
 
 function recordOf(handled: Waiting) {
   const { envelope, contract, kind, subscription, outcome, attempt, tries, failure, at } = handled;
-  const { milliseconds, age, body } = handled;
+  const { milliseconds, age, body, bytes } = handled;
   const hop = readTraceparent(envelope.traceparent);
   const shown = bodyOf(contract, body);
   return {
@@ -201,7 +204,7 @@ function recordOf(handled: Waiting) {
       whole('parley.tries', tries),
       number('parley.took_ms', milliseconds),
       number('parley.waited_ms', Math.max(0, age - milliseconds)),
-      text('parley.said', envelope.time),
+      text('parley.sent', envelope.time),
       text('parley.source', envelope.source.replace(/^\//, '')),
       text('parley.producer.instance', envelope.producerinstance),
       text('parley.producer.build', envelope.producerbuild),
@@ -210,7 +213,7 @@ function recordOf(handled: Waiting) {
         ? []
         : [text('parley.causation.id', envelope.causationid)]),
       ...(envelope.partitionkey === undefined ? [] : [text('parley.key', envelope.partitionkey)]),
-      ...(kind === 'call' ? [] : [whole(MESSAGING.bodySize, body.length)]),
+      ...(bytes === undefined ? [] : [whole(MESSAGING.bodySize, bytes)]),
       ...(failure
         ? [text(ERROR_TYPE, failure.error), text('parley.error.message', failure.message)]
         : []),
@@ -222,8 +225,8 @@ function recordOf(handled: Waiting) {
  * The body as people may see it. None: it is too large, it is no JSON, or nobody here knows which of
  * its fields are personal.
  */
-function bodyOf(name: string, body: Buffer): string | undefined {
-  if (body.length === 0 || body.length > LARGEST_BODY) return undefined;
+function bodyOf(name: string, body: Buffer | undefined): string | undefined {
+  if (!body?.length) return undefined;
   const contract = contractIfLoaded(name);
   if (!contract) return undefined;
   try {

@@ -196,7 +196,7 @@ const kit = z.object({
     )
     .default('none')
     .describe(
-      'the console that is told of every handled message, with its body; personal and secret fields are masked',
+      'the console that gets every handled message, with its body; personal and secret fields are masked',
     ),
   DRAIN_TIMEOUT: duration
     .default(10_000)

@@ -24,7 +24,7 @@ export class Service {
   readonly database?: Database;
   /** Traces; undefined where they are not exported. */
   readonly telemetry?: Telemetry;
-  /** Tells the console of handled messages; undefined where nobody is told. */
+  /** Sends handled messages to the console; undefined without MESSAGES_ENDPOINT. */
   readonly messageRecords?: MessageRecords;
   /** Providers of `/operations/<name>`, by name. */
   readonly inspectable: Readonly<Record<string, InjectionToken<InspectionProvider>>>;

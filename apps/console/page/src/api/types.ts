@@ -1,4 +1,5 @@
 // Answers of the console's API, with the fields that the page shows.
+import type { HandlingRow, MessageRow, SpanRow } from '../../../src/messages/rows';
 
 export type State = 'ready' | 'degraded' | 'not ready' | 'silent';
 export type Kind = 'call' | 'command' | 'broadcast' | 'event';
@@ -332,41 +333,11 @@ export type Explained =
     }
   | Unanswered;
 
-export interface Handling {
-  readonly at: string;
-  readonly service: string;
-  readonly subscription: string;
-  readonly instance: string | null;
-  readonly build: string | null;
-  readonly outcome: string;
-  readonly attempt: number;
-  readonly tries: number;
-  /** Milliseconds. */
-  readonly took: number;
-  readonly waited: number;
-  readonly error: string | null;
-  readonly reason: string | null;
-  readonly trace: string | null;
-  readonly span: string | null;
-}
+export type Handling = Omit<HandlingRow, 'message'>;
 
-/** A message that was handled, as services told it. */
-export interface KeptMessage {
-  readonly id: string;
-  readonly said: string;
-  readonly contract: string;
+/** A message that was handled, and its handlings. */
+export interface KeptMessage extends Omit<MessageRow, 'kind'> {
   readonly kind: Kind;
-  /** The service that said it, its instance and its build. */
-  readonly source: string;
-  readonly instance: string | null;
-  readonly build: string | null;
-  readonly key: string | null;
-  readonly correlation: string | null;
-  readonly causation: string | null;
-  readonly trace: string | null;
-  readonly bytes: number | null;
-  readonly headers: Readonly<Record<string, string>> | null;
-  readonly body: string | null;
   readonly handlings: readonly Handling[];
 }
 
@@ -376,21 +347,7 @@ export interface MessagePage {
   readonly through?: string;
 }
 
-export interface KeptSpan {
-  readonly trace: string;
-  readonly id: string;
-  readonly parent: string | null;
-  readonly name: string;
-  readonly kind: string;
-  readonly service: string;
-  readonly instance: string | null;
-  /** Microseconds, since the epoch. */
-  readonly started: number;
-  readonly took: number;
-  readonly failed: boolean;
-  readonly attributes: Readonly<Record<string, unknown>>;
-  readonly links: readonly { readonly trace: string; readonly span: string }[] | null;
-}
+export type KeptSpan = SpanRow;
 
 export interface Trace {
   readonly spans: readonly KeptSpan[];

@@ -36,11 +36,11 @@ function Whole({ messages }: { readonly messages: readonly KeptMessage[] }) {
   const traces = [...new Set(messages.flatMap(({ trace }) => trace ?? []))];
   return (
     <>
-      <Panel title="Who said what to whom">
+      <Panel title="Sequence">
         <Sequence of={sequenceOf(messages)} />
       </Panel>
       <Panel title={`What led to what: ${counted(messages.length, 'message')}`}>
-        <Causes of={causesIn(messages)} since={messages[0]!.said} />
+        <Causes of={causesIn(messages)} since={messages[0]!.sent} />
       </Panel>
       {traces.length > 0 && (
         <Panel title={counted(traces.length, 'trace')}>
@@ -63,7 +63,7 @@ function Causes({ of, since }: { readonly of: readonly Cause[]; readonly since: 
   return (
     <ul className="causes">
       {of.map(({ message, effects }) => {
-        const { id, contract, kind, source, said } = message;
+        const { id, contract, kind, source, sent } = message;
         return (
           <li key={id}>
             <div className="row">
@@ -71,8 +71,8 @@ function Causes({ of, since }: { readonly of: readonly Cause[]; readonly since: 
                 {contract}
               </Link>
               <Tag tone={kind}>{kind}</Tag>
-              <span className="dim" title={moment(said)}>
-                said by {source}, {milliseconds(Date.parse(said) - Date.parse(since))} after the
+              <span className="dim" title={moment(sent)}>
+                sent by {source}, {milliseconds(Date.parse(sent) - Date.parse(since))} after the
                 first
               </span>
               <Fates of={message} />

@@ -16,7 +16,7 @@ export interface Sequence {
   readonly arrows: readonly Arrow[];
 }
 
-/** Who said what to whom, in the order in which it was said. */
+/** Arrows of a sequence diagram, in the order of sending. */
 export function sequenceOf(messages: readonly KeptMessage[]): Sequence {
   const arrows = messages.flatMap((message) =>
     [...fatesOf(message)]
@@ -33,7 +33,7 @@ export interface Cause {
 }
 
 /**
- * What led to what. Roots are messages whose cause is not among these: a request from outside, or a
+ * A tree of causes. Roots are messages whose cause is not among these: a request from outside, or a
  * message that is not kept any more.
  */
 export function causesIn(messages: readonly KeptMessage[]): readonly Cause[] {

@@ -2,7 +2,7 @@ import type { KeptMessage } from '../api/types';
 import { Tag } from '../shared/parts';
 import { fatesOf, toneOf } from './outcomes';
 
-/** What became of a message in each of its subscriptions. */
+/** Outcomes of a message, one for each of its subscriptions. */
 export const Fates = ({ of }: { readonly of: KeptMessage }) => (
   <span className="row">
     {fatesOf(of).map(({ subscription, outcome, attempt, error }) => (

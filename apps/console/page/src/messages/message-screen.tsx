@@ -57,7 +57,7 @@ export function MessageScreen() {
 }
 
 function Whole({ message }: { readonly message: KeptMessage }) {
-  const { contract, kind, said, source, instance, build, key, correlation } = message;
+  const { contract, kind, sent, source, instance, build, key, correlation } = message;
   const { causation, trace, bytes, headers, body, handlings } = message;
   return (
     <>
@@ -81,7 +81,7 @@ function Whole({ message }: { readonly message: KeptMessage }) {
             </dd>
             <dt>Said</dt>
             <dd>
-              {moment(said)} (<Ago at={said} />)
+              {moment(sent)} (<Ago at={sent} />)
             </dd>
             <dt>By</dt>
             <dd>{[source, instance, build].filter(Boolean).join(', ')}</dd>
@@ -138,7 +138,7 @@ function Whole({ message }: { readonly message: KeptMessage }) {
             <p className="dim">
               {kind === 'call'
                 ? 'Bodies of calls are not kept.'
-                : 'It was not told: it is large, or no JSON.'}
+                : 'It was not sent to the console: it is large, or no JSON.'}
             </p>
           ) : (
             <pre tabIndex={0} aria-label="Body">

@@ -28,7 +28,7 @@ const FIELDS = [
 ];
 
 const COLUMNS: readonly Column<KeptMessage>[] = [
-  { header: 'Said', cell: ({ said }) => <Ago at={said} />, kind: 'number' },
+  { header: 'Said', cell: ({ sent }) => <Ago at={sent} />, kind: 'number' },
   {
     header: 'Message',
     cell: ({ id, contract }) => (
@@ -44,12 +44,12 @@ const COLUMNS: readonly Column<KeptMessage>[] = [
   {
     header: 'Conversation',
     kind: 'last',
-    cell: ({ correlation, contract, said }) =>
+    cell: ({ correlation, contract, sent }) =>
       correlation === null ? undefined : (
         <Link
           to="/conversations/$correlation"
           params={{ correlation }}
-          aria-label={`Conversation of ${contract} at ${moment(said)}`}
+          aria-label={`Conversation of ${contract} at ${moment(sent)}`}
         >
           conversation
         </Link>
@@ -136,7 +136,7 @@ function Found({
           {messages.length === 0 ? (
             <Notice>
               {next === undefined
-                ? 'No message that is kept fits. Kept are those that were handled by services which tell the console so (npm start -- --messages).'
+                ? 'No message that is kept fits. Kept are messages that services send to the console (npm start -- --messages).'
                 : 'None so far: the search goes on with older ones.'}
             </Notice>
           ) : (

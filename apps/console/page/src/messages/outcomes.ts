@@ -11,14 +11,14 @@ const TONES: Readonly<Record<string, Tone>> = {
   parked: 'warn',
 };
 
-/** Whatever has no tone of its own is a fault: `dead`, the code of a call. */
+/** Tones of outcomes; every other outcome is a fault: `dead`, the code of a call. */
 export const toneOf = (outcome: string): Tone => TONES[outcome] ?? 'bad';
 
 const ORDER: readonly Tone[] = ['bad', 'warn', 'plain', 'good'];
 const rankOf = ({ outcome }: Handling): number => ORDER.indexOf(toneOf(outcome));
 
 /**
- * What became of a message in each service that handled it: the last handling there, the worst
+ * Outcomes of a message, one for each service that handled it: the last handling there, the worst
  * service first.
  */
 export function fatesOf({ handlings }: Pick<KeptMessage, 'handlings'>): readonly Handling[] {

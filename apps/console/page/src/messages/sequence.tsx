@@ -12,7 +12,7 @@ const shortened = (name: string): string => {
   return short.length > LETTERS ? `${short.slice(0, LETTERS - 1)}…` : short;
 };
 
-/** Who said what to whom, drawn; the tree of causes says the same in words. */
+/** A sequence diagram of a conversation; the tree of causes has the same in words. */
 export function Sequence({ of: { services, arrows } }: { readonly of: Drawn }) {
   const drawn = arrows.slice(0, MOST);
   const [width, height] = [services.length * LANE, TOP + (drawn.length + 1) * ROW];

@@ -3,7 +3,7 @@ import { waterfallOf } from './waterfall';
 
 const span = (id: string, parent: string | null, started: number, took = 1_000): KeptSpan => ({
   ...{ id, parent, started, took, trace: 't', name: id, kind: 'server', service: 'orders' },
-  ...{ instance: null, failed: id === 'bad', links: null },
+  ...{ instance: null, build: null, failed: id === 'bad', links: null },
   attributes: { 'messaging.message.id': `message-${id}` },
 });
 

@@ -19,7 +19,7 @@ export const Handling = z.looseObject({
 /** A message that the console keeps. */
 export const Message = z.looseObject({
   id: z.string(),
-  said: z.string(),
+  sent: z.string(),
   contract: z.string(),
   kind: z.string(),
   source: z.string(),
@@ -49,11 +49,11 @@ export function fatesOf({ handlings }: Pick<Message, 'handlings'>): readonly str
 
 /** Its row in lists. */
 export const cellsOf = (message: Message): readonly string[] => [
-  moment(message.said),
+  moment(message.sent),
   message.contract,
   message.key ?? '',
   message.source,
   fatesOf(message).join(', '),
   message.id,
 ];
-export const HEADER = ['said', 'contract', 'key', 'by', 'handled', 'message'];
+export const HEADER = ['sent', 'contract', 'key', 'by', 'handled', 'message'];

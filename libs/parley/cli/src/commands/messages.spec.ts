@@ -19,7 +19,7 @@ const handling = (subscription: string, outcome = 'done') => ({
   ...{ error: outcome === 'dead' ? 'RangeError' : null, reason: outcome === 'dead' ? 'too much' : null }, // prettier-ignore
 });
 const message = (id: string, over: object = {}) => ({
-  ...{ id, said: '2026-11-30T12:00:00.000Z', contract: 'orders.order-placed', kind: 'event' },
+  ...{ id, sent: '2026-11-30T12:00:00.000Z', contract: 'orders.order-placed', kind: 'event' },
   ...{ source: 'orders', instance: 'orders-1', build: '1.2.3', key: 'order-7', trace: null },
   ...{ correlation: 'c-1', causation: null, headers: { contractversion: '1' }, body: '{"a":1}' },
   handlings: [handling('insights')],
@@ -92,12 +92,12 @@ describe('messages list', () => {
   });
 });
 
-it('messages show tells one whole, and that it is not well', async () => {
+it('messages show shows one whole, and that it is not well', async () => {
   const one = message('m-1', { causation: 'm-0', handlings: [handling('mails', 'dead')] });
   operators.answers['GET /api/messages/m-1'] = [{ body: one }, { body: one }];
   const { code, out } = await run('show', 'm-1');
   for (const part of [
-    'orders.order-placed  event, said 2026-11-30 12:00:00Z by orders, orders-1, 1.2.3',
+    'orders.order-placed  event, sent 2026-11-30 12:00:00Z by orders, orders-1, 1.2.3',
     'cause: m-0',
     'contractversion: 1',
     'RangeError: too much',
@@ -141,7 +141,7 @@ it('messages trace lists spans, or the handlings where no span came', async () =
 });
 
 it('messages store is not well where something had to be left out', async () => {
-  const figures = { kept: { hours: 24, bytes: 1_073_741_824 }, bytes: 52_428_800, received: 9, untold: 0 }; // prettier-ignore
+  const figures = { kept: { hours: 24, bytes: 1_073_741_824 }, bytes: 52_428_800, received: 9, droppedBySenders: 0 }; // prettier-ignore
   const body = { ...figures, since: '2026-11-30T12:00:00.000Z', dropped: 2 };
   operators.answers['GET /api/messages/store'] = [{ body }, { body: { ...body, dropped: 0 } }];
   const { code, out } = await run('store');

@@ -32,7 +32,7 @@ const Store = z.looseObject({
   since: z.string().optional(),
   received: z.number(),
   dropped: z.number(),
-  untold: z.number(),
+  droppedBySenders: z.number(),
 });
 
 const FILTER = {
@@ -41,11 +41,11 @@ const FILTER = {
   correlation: { type: 'string', value: 'ID', help: 'of this conversation' },
   contract: { type: 'string', value: 'NAME', help: 'of this contract' },
   kind: { type: 'string', value: 'KIND', help: 'of this kind', choices: ['call', 'command', 'broadcast', 'event'] },
-  service: { type: 'string', value: 'S', help: 'that this service said or handled' },
+  service: { type: 'string', value: 'S', help: 'that this service sent or handled' },
   outcome: { type: 'string', value: 'OUTCOME', help: 'with such a handling', choices: ['done', 'duplicate', 'retry', 'dead', 'parked'] },
   error: { type: 'string', value: 'CLASS', help: 'that failed with this class of error' },
-  from: { type: 'string', value: 'TIME', help: 'said since then, or so long ago: 2h' },
-  to: { type: 'string', value: 'TIME', help: 'said before' },
+  from: { type: 'string', value: 'TIME', help: 'sent since then, or so long ago: 2h' },
+  to: { type: 'string', value: 'TIME', help: 'sent before' },
 } as const; // prettier-ignore
 
 type Asked = Given<keyof typeof FILTER | 'limit' | 'follow' | 'after'>;
@@ -57,7 +57,7 @@ const MOST_KNOWN = 2_000;
 
 const list = command({
   name: 'list',
-  summary: 'a search, the last said first; --follow: the last ones as they come',
+  summary: 'a search, the last sent first; --follow: the last ones as they come',
   options: {
     ...FILTER,
     limit: { type: 'string', value: 'N', help: 'at most', default: '50' },
@@ -65,7 +65,7 @@ const list = command({
     follow: { type: 'boolean', help: 'prints what comes, until Ctrl-C' },
   },
   notes:
-    'The console keeps what services told it: those that run with MESSAGES_ENDPOINT (npm start -- --messages). Give its address by CONSOLE_URL.',
+    'The console keeps what services send to it: those that run with MESSAGES_ENDPOINT (npm start -- --messages).\nGive its address by CONSOLE_URL.',
   run: (given, session) => (given.flag('follow') ? follow(given, session) : search(given, session)),
 });
 
@@ -142,10 +142,10 @@ const show = command({
       `/api/messages/${encodeURIComponent(id)}`,
       Message,
     );
-    const { contract, kind, said, source, instance, build, headers, body, handlings } = message;
+    const { contract, kind, sent, source, instance, build, headers, body, handlings } = message;
     const known = { key: message.key, conversation: message.correlation, cause: message.causation, trace: message.trace, ...headers }; // prettier-ignore
     const text = [
-      `${paint('cyan', contract)}  ${kind}, said ${moment(said)} by ${[source, instance, build].filter(Boolean).join(', ')}`,
+      `${paint('cyan', contract)}  ${kind}, sent ${moment(sent)} by ${[source, instance, build].filter(Boolean).join(', ')}`,
       ...Object.entries(known).flatMap(([name, value]) => (value === null ? [] : [`${name}: ${value}`])), // prettier-ignore
       '── handlings',
       table(
@@ -173,7 +173,7 @@ const show = command({
         ]),
       ),
       '── body',
-      body === null ? 'it was not told' : pretty(body),
+      body === null ? 'it was not sent to the console' : pretty(body),
     ];
     return { json: message, text: text.join('\n'), isWell: !handlings.some(isBad) };
   },
@@ -241,13 +241,13 @@ const store = command({
   options: {},
   async run(_, { consoles }) {
     const found = await consoles.one('console', '/api/messages/store', Store);
-    const { kept, bytes, since, received, dropped, untold } = found;
+    const { kept, bytes, since, received, dropped, droppedBySenders } = found;
     const mb = (number: number) => `${Math.round(number / 1_048_576)} MB`;
     const text = [
       `${mb(bytes)} of ${mb(kept.bytes)}, since ${moment(since)}; ${kept.hours} h are kept at most`,
-      `since the console started: ${received} arrived, ${dropped} were dropped; ${untold} could not be told by their services`,
+      `since the console started: ${received} arrived, ${dropped} were dropped; ${droppedBySenders} were dropped by their services`,
     ];
-    return { json: found, text: text.join('\n'), isWell: dropped === 0 && untold === 0 };
+    return { json: found, text: text.join('\n'), isWell: dropped === 0 && droppedBySenders === 0 };
   },
 });
 

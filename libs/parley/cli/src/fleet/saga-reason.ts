@@ -3,7 +3,7 @@ import { Backlog } from '../commands/backlog';
 import { KnownContracts } from './catalogue';
 import type { Fleet } from './fleet';
 
-/** What a service tells of one saga, as far as it says why the saga does not go on. */
+/** The fields of one saga that say why it does not go on. */
 const Waiting = z.looseObject({
   name: z.string(),
   done: z.boolean(),
