@@ -220,12 +220,16 @@ async function measured(mode, { rounds, scale, works, steps, node: given }) {
     const started = performance.now();
     try {
       rows.get(contestant.name)?.push(await mode.measure(contestant, context, round));
-      console.error(`round ${round + 1} of ${rounds}: ${contestant.label}, ${seconds(performance.now() - started)}`); // prettier-ignore
+      console.error(
+        `round ${round + 1} of ${rounds}: ${contestant.label}, ${seconds(performance.now() - started)}`,
+      );
     } catch (error) {
       await unlessStopped();
       rows.delete(contestant.name);
       failures.push(contestant.name);
-      leftOut.push(`${contestant.label}: it did not do what it promises (${messageOf(error).split('\n')[0]})`); // prettier-ignore
+      leftOut.push(
+        `${contestant.label}: it did not do what it promises (${messageOf(error).split('\n')[0]})`,
+      );
       console.error(messageOf(error));
     }
   }

@@ -135,7 +135,9 @@ class Audience {
       .flatMap(({ found }) => found)
       .flatMap((one) => wrongIn(one, count, false).slice(0, 1));
     if (wrong.length > 0)
-      throw new Error(`${this.#contestant.label} is refused: ${wrong.length} of ${this.#hearers} hearers did not hear each broadcast once: ${wrong[0]}`); // prettier-ignore
+      throw new Error(
+        `${this.#contestant.label} is refused: ${wrong.length} of ${this.#hearers} hearers did not hear each broadcast once: ${wrong[0]}`,
+      );
     const last = Math.max(...heard.map((one) => one.last));
     return { seconds: (last - started) / 1000, took: heard.flatMap((one) => one.took) };
   }

@@ -23,7 +23,13 @@ function started(place, service, controllers) {
   const { technology } = place.settings;
   const url = technology === 'postgres' ? databaseOf(place, service) : place.redis;
   const urls = { broadcasts: url };
-  return startService(place, { service, technologies: [technology], urls, controllers, store: false }); // prettier-ignore
+  return startService(place, {
+    service,
+    technologies: [technology],
+    urls,
+    controllers,
+    store: false,
+  });
 }
 
 /** @type {Contestant} */

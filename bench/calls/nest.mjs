@@ -48,7 +48,10 @@ Controller()(Catalog);
 export default {
   async serve(place) {
     const method = Object.getOwnPropertyDescriptor(Catalog.prototype, 'quote') ?? {};
-    const bind = place.settings['transport'] === 'tcp' ? MessagePattern(PATTERN) : GrpcMethod('Catalog', 'QuotePrice'); // prettier-ignore
+    const bind =
+      place.settings['transport'] === 'tcp'
+        ? MessagePattern(PATTERN)
+        : GrpcMethod('Catalog', 'QuotePrice');
     bind(Catalog.prototype, 'quote', method);
     Payload()(Catalog.prototype, 'quote', 0);
     class App {}

@@ -75,8 +75,16 @@ const GROWTHS = {
       await consumer.ask({ first: true });
       const done = await trial.drained([consumer], count);
       const { claims, seconds, memory } = done;
-      if (Number.isNaN(claims.p50)) throw new Error('no claim was timed: its statement has another name by now'); // prettier-ignore
-      return { ...rateOf(done, count), claimP50: claims.p50, claimP99: claims.p99, memory, indexSize, drainSeconds: seconds }; // prettier-ignore
+      if (Number.isNaN(claims.p50))
+        throw new Error('no claim was timed: its statement has another name by now');
+      return {
+        ...rateOf(done, count),
+        claimP50: claims.p50,
+        claimP99: claims.p99,
+        memory,
+        indexSize,
+        drainSeconds: seconds,
+      };
     },
   },
   lanes: {
@@ -126,7 +134,12 @@ const GROWTHS = {
       await consumer.ask({ expect: { run: 'paced', count: paced } });
       await trial.sender.ask({ pace: { run: 'paced', count: paced, rate: 10, keys: KEYS } });
       const { waits } = await trial.drained([consumer], paced);
-      return { ...rateOf(done, events * subscriptions), p50: waits.p50, p99: waits.p99, memory: done.memory }; // prettier-ignore
+      return {
+        ...rateOf(done, events * subscriptions),
+        p50: waits.p50,
+        p99: waits.p99,
+        memory: done.memory,
+      };
     },
   },
   delayed: {
@@ -146,7 +159,8 @@ const GROWTHS = {
       const { now: filled } = await trial.sender.ask({ now: true });
       if (filled > due) throw new Error(`sending ${count} messages took longer than they had time`);
       const { waits } = await trial.drained([consumer], count);
-      if (waits.least < -EARLY_MS) throw new Error(`a message came ${-waits.least} ms before it was due`); // prettier-ignore
+      if (waits.least < -EARLY_MS)
+        throw new Error(`a message came ${-waits.least} ms before it was due`);
       return { p50: waits.p50, p99: waits.p99, longest: waits.longest };
     },
   },
@@ -224,7 +238,8 @@ class Trial {
 
   async end() {
     for (const one of this.#servants.splice(0)) await one.end();
-    if (this.#database) await dropDatabase(this.#context.servers.get('postgres')?.url ?? '', DATABASE); // prettier-ignore
+    if (this.#database)
+      await dropDatabase(this.#context.servers.get('postgres')?.url ?? '', DATABASE);
     this.#database = '';
   }
 
@@ -242,7 +257,11 @@ class Trial {
   async #start(role) {
     const { node } = this.#context;
     const name = `${this.#contestant.label} (${role})`;
-    const servant = await start(PROGRAM, [role, JSON.stringify(this.#place)], { node, name, patienceMs: PATIENCE_MS }); // prettier-ignore
+    const servant = await start(PROGRAM, [role, JSON.stringify(this.#place)], {
+      node,
+      name,
+      patienceMs: PATIENCE_MS,
+    });
     this.#servants.push(servant);
     return servant;
   }
@@ -282,13 +301,20 @@ class Trial {
     );
     await sleep(REST_MS);
     const memory = Math.max(...consumers.map(({ pid }) => mostResidentOf(pid)));
-    const ends = await Promise.all(consumers.map((one) => one.ask(closes ? { close: true } : { tell: true }))); // prettier-ignore
+    const ends = await Promise.all(
+      consumers.map((one) => one.ask(closes ? { close: true } : { tell: true })),
+    );
     for (let subscription = 0; subscription < each; subscription++) {
-      const wrong = wrongInShares(ends.map(({ told }) => told[subscription]), count); // prettier-ignore
+      const wrong = wrongInShares(
+        ends.map(({ told }) => told[subscription]),
+        count,
+      );
       if (wrong.length > 0)
         throw new Error(`${this.#contestant.label} is refused in ${this.run}: ${wrong.join(', ')}`);
     }
-    const last = Math.max(...ends.flatMap(({ told }) => told.map((/** @type {{ last: number }} */ one) => one.last))); // prettier-ignore
+    const last = Math.max(
+      ...ends.flatMap(({ told }) => told.map((/** @type {{ last: number }} */ one) => one.last)),
+    );
     const first = Math.min(...began.map(({ at }) => at));
     return {
       cpuNode,

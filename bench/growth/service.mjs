@@ -50,7 +50,13 @@ const contracts = Array.from({ length: place.contracts }, (_, n) => {
 /** @param {'shop' | 'warehouse'} service @param {any[]} [controllers] */
 function started(service, controllers) {
   const urls = { [`${place.kind}s`]: databaseOf(place, service) };
-  return startService(place, { service, technologies: ['postgres'], urls, controllers, concurrency: CONCURRENCY }); // prettier-ignore
+  return startService(place, {
+    service,
+    technologies: ['postgres'],
+    urls,
+    controllers,
+    concurrency: CONCURRENCY,
+  });
 }
 
 if (role === 'sender') await send();
@@ -79,7 +85,11 @@ async function send() {
           for (let n = first; n < until; n++) {
             const delay = due === undefined ? {} : { delay: Math.max(1, Math.round(due - now())) };
             const body = message(run, n, { at: due, ...options });
-            await messenger[say](contracts[n % contracts.length], body, ...(isEvent ? [] : [delay])); // prettier-ignore
+            await messenger[say](
+              contracts[n % contracts.length],
+              body,
+              ...(isEvent ? [] : [delay]),
+            );
           }
         });
       }
@@ -184,7 +194,12 @@ function consume() {
       if (asked.close) await end();
       return {
         told: ledgers.map((ledger) => ledger.told()),
-        waits: { p50: quantile(took, 0.5), p99: quantile(took, 0.99), longest: quantile(took, 1), least: quantile(took, 0) }, // prettier-ignore
+        waits: {
+          p50: quantile(took, 0.5),
+          p99: quantile(took, 0.99),
+          longest: quantile(took, 1),
+          least: quantile(took, 0),
+        },
         claims: { p50: quantile(claims, 0.5), p99: quantile(claims, 0.99) },
       };
     }

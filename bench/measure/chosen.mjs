@@ -18,7 +18,9 @@ function named(option, text, all) {
   const names = text?.split(',');
   const unknown = names?.find((one) => !all.some(({ name }) => name === one));
   if (unknown !== undefined)
-    throw new Mistake(`--${option} ${unknown}: there are ${all.map(({ name }) => name).join(', ')}.`); // prettier-ignore
+    throw new Mistake(
+      `--${option} ${unknown}: there are ${all.map(({ name }) => name).join(', ')}.`,
+    );
   return names && all.filter(({ name }) => names.includes(name));
 }
 
@@ -29,7 +31,11 @@ function named(option, text, all) {
  */
 export function chosenOf({ contestants, works }, options) {
   /** @type {(Contestant | Work)[] | undefined} */
-  const only = named('only', options.only, /** @type {(Contestant | Work)[]} */ ([...contestants, ...works])); // prettier-ignore
+  const only = named(
+    'only',
+    options.only,
+    /** @type {(Contestant | Work)[]} */ ([...contestants, ...works]),
+  );
   const some = contestants.filter((one) => only?.includes(one));
   const asked = named('works', options.works, works) ?? works;
   const narrowed = asked.filter((one) => only?.includes(one));
@@ -49,7 +55,11 @@ export function stepsOf({ name }, chosen, text) {
   const all = [...new Set(chosen.flatMap(({ steps = [] }) => steps))];
   if (text !== undefined && all.length === 0)
     throw new Mistake(`--steps ${text}: mode ${name} has no steps.`);
-  const found = named('steps', text, all.map((step) => ({ name: String(step) }))); // prettier-ignore
+  const found = named(
+    'steps',
+    text,
+    all.map((step) => ({ name: String(step) })),
+  );
   return found?.map((step) => Number(step.name));
 }
 
@@ -76,7 +86,10 @@ export function withEarlier({ name, prepare }, chosen, against) {
  */
 export function withOtherBuild({ name, prepare }, chosen, folder) {
   if (folder === undefined) return chosen;
-  if (prepare) throw new Mistake(`--with ${folder}: mode ${name} builds the shop itself; --against COMMIT compares it.`); // prettier-ignore
+  if (prepare)
+    throw new Mistake(
+      `--with ${folder}: mode ${name} builds the shop itself; --against COMMIT compares it.`,
+    );
   if (!fs.existsSync(path.join(folder, 'libs/parley')))
     throw new Mistake(`--with ${folder}: there is no build of Parley.`);
   return chosen.flatMap((one) =>

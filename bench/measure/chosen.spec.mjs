@@ -41,12 +41,18 @@ for (const [options, expected] of /** @type {const} */ ([
   });
 
 test('a name that is neither a contestant nor a work is refused with those that there are', () => {
-  assert.throws(() => chosen({ only: 'owl' }), /^Mistake.*--only owl: there are parley, pigeon, raven, send, read\.$|--only owl: there are parley, pigeon, raven, send, read\./); // prettier-ignore
+  assert.throws(
+    () => chosen({ only: 'owl' }),
+    /^Mistake.*--only owl: there are parley, pigeon, raven, send, read\.$|--only owl: there are parley, pigeon, raven, send, read\./,
+  );
   assert.throws(() => chosen({ works: 'pigeon' }), /--works pigeon: there are send, read\./);
 });
 
 test('steps are those of the chosen works, and only of modes that have some', () => {
-  const heaps = [{ name: 'heaps', what: '', steps: [1, 10] }, { name: 'piles', what: '', steps: [5] }]; // prettier-ignore
+  const heaps = [
+    { name: 'heaps', what: '', steps: [1, 10] },
+    { name: 'piles', what: '', steps: [5] },
+  ];
   assert.equal(stepsOf(letters, heaps), undefined);
   assert.deepEqual(stepsOf(letters, heaps, '10,5'), [10, 5]);
   assert.throws(() => stepsOf(letters, heaps.slice(0, 1), '5'), /--steps 5: there are 1, 10\./);

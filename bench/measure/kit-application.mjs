@@ -80,7 +80,12 @@ export async function startService(place, options) {
   const { MessagingModule, Messenger, Transactions, startMessaging } = kit('messaging');
   const { PostgresStore } = kit('transports/postgres');
   const url = databaseOf(place, service);
-  const dataSource = new DataSource({ type: 'postgres', url, poolSize: concurrency + 2, migrations }); // prettier-ignore
+  const dataSource = new DataSource({
+    type: 'postgres',
+    url,
+    poolSize: concurrency + 2,
+    migrations,
+  });
   if (store) await dataSource.initialize();
   if (migrations.length > 0) await dataSource.runMigrations();
   const messaging = MessagingModule.forRoot({

@@ -96,7 +96,8 @@ export function tableOf(result, work) {
   );
   /** @param {string} name */
   const isLimit = (name) => limitOf(mode, name) === name;
-  const compares = names.includes('cpuNode') && took.some(({ contestant }) => isLimit(contestant.name)); // prettier-ignore
+  const compares =
+    names.includes('cpuNode') && took.some(({ contestant }) => isLimit(contestant.name));
   const columns = [
     'contestant',
     ...(work.by === undefined ? [] : [work.by]),
@@ -157,7 +158,11 @@ export function pictureOf(result, work) {
 /** @type {{ what: string, names: FigureName[], legend: string[] }[]} the first that was measured is drawn */
 const BARS = [
   { what: 'CPU seconds for 1,000', names: ['cpuNode', 'cpuServer'], legend: ['Node', 'server'] },
-  { what: 'CPU seconds a minute', names: ['cpuMinute', 'cpuMinuteServer'], legend: ['Node', 'server'] }, // prettier-ignore
+  {
+    what: 'CPU seconds a minute',
+    names: ['cpuMinute', 'cpuMinuteServer'],
+    legend: ['Node', 'server'],
+  },
   { what: 'seconds', names: ['startSeconds'], legend: ['seconds'] },
   { what: 'p50 in ms', names: ['p50'], legend: ['p50'] },
 ];
@@ -176,7 +181,7 @@ function curvesOf(result, { shows = [], ...work }) {
           .map(
             ({ step, all }) =>
               /** @type {[number, number]} */ ([Number(step), middle(all, figure)]),
-          ) // prettier-ignore
+          )
           .filter(([, value]) => !Number.isNaN(value)),
       }))
       .filter(({ points }) => points.length > 0),

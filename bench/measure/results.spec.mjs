@@ -77,17 +77,33 @@ test('a section names the machine, the settings of who took part, and who was le
 
 test('a contestant with a limit of its own is compared with that one', () => {
   const { rows, ...rest } = result();
-  const contestants = mode.contestants.map((one) => ({ ...one, limit: one.name === 'parley' ? 'pigeon' : 'by-hand' })); // prettier-ignore
+  const contestants = mode.contestants.map((one) => ({
+    ...one,
+    limit: one.name === 'parley' ? 'pigeon' : 'by-hand',
+  }));
   rows.set('pigeon', [{ send: { cpuNode: 4 } }]);
-  assert.deepEqual(cpuRatios({ ...rest, rows, mode: { ...mode, contestants } }, 'parley', 'send'), [0.5]); // prettier-ignore
+  assert.deepEqual(
+    cpuRatios({ ...rest, rows, mode: { ...mode, contestants } }, 'parley', 'send'),
+    [0.5],
+  );
 });
 
-const grown = { name: 'heaps', what: 'heaps of letters', by: 'letters', shows: /** @type {const} */ (['p99']) }; // prettier-ignore
+const grown = {
+  name: 'heaps',
+  what: 'heaps of letters',
+  by: 'letters',
+  shows: /** @type {const} */ (['p99']),
+};
 
 /** @returns {Result} */
 const grownResult = () => ({
   ...result(),
-  mode: { ...mode, limit: undefined, apart: true, works: [{ ...grown, shows: [...grown.shows] }, send] }, // prettier-ignore
+  mode: {
+    ...mode,
+    limit: undefined,
+    apart: true,
+    works: [{ ...grown, shows: [...grown.shows] }, send],
+  },
   rows: new Map([
     [
       'parley',
@@ -127,7 +143,21 @@ test('works apart have a section each, which says how it is measured again, and 
 });
 
 test('a curve goes through the median of each step, steps as far apart as their logarithms', () => {
-  const panels = [{ name: 'p99', lines: [{ name: 'Parley', points: /** @type {[number, number][]} */ ([[1, 5], [10, 10], [100, 20]]) }] }]; // prettier-ignore
+  const panels = [
+    {
+      name: 'p99',
+      lines: [
+        {
+          name: 'Parley',
+          points: /** @type {[number, number][]} */ ([
+            [1, 5],
+            [10, 10],
+            [100, 20],
+          ]),
+        },
+      ],
+    },
+  ];
   const [, drawn = ''] = /polyline points="([^"]+)"/.exec(curves('heaps', 'letters', panels)) ?? [];
   const points = drawn.split(' ').map((point) => point.split(',').map(Number));
   const [[x1 = 0, y1 = 0] = [], [x2 = 0, y2 = 0] = [], [x3 = 0, y3 = 0] = []] = points;
@@ -136,7 +166,9 @@ test('a curve goes through the median of each step, steps as far apart as their 
 });
 
 test('a curve of one step, or of nothing at all but zero, is drawn by numbers', () => {
-  const one = curves('heaps', 'letters', [{ name: 'p99', lines: [{ name: 'Parley', points: [[1, 0]] }] }]); // prettier-ignore
+  const one = curves('heaps', 'letters', [
+    { name: 'p99', lines: [{ name: 'Parley', points: [[1, 0]] }] },
+  ]);
   assert.doesNotMatch(one, /NaN|Infinity/);
 });
 
@@ -156,8 +188,18 @@ test('a section takes the place of its earlier one, and leaves the others', () =
 });
 
 test('a bar is as long as its share of the longest one, part after part', () => {
-  const picture = bars('CPU', [{ name: 'one', parts: [3, 1] }, { name: 'other', parts: [1, 1] }], ['Node', 'server']); // prettier-ignore
-  const widths = [...picture.matchAll(/ x="([\d.]+)".* width="([\d.]+)"/g)].map(([, x, width]) => [Number(x), Number(width)]); // prettier-ignore
+  const picture = bars(
+    'CPU',
+    [
+      { name: 'one', parts: [3, 1] },
+      { name: 'other', parts: [1, 1] },
+    ],
+    ['Node', 'server'],
+  );
+  const widths = [...picture.matchAll(/ x="([\d.]+)".* width="([\d.]+)"/g)].map(([, x, width]) => [
+    Number(x),
+    Number(width),
+  ]);
   const [longest = [0, 0], behind = [0, 0], half = [0, 0]] = widths;
   assert.equal(widths.length, 4);
   assert.equal(longest[1], 3 * (behind[1] ?? 0));

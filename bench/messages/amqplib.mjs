@@ -35,7 +35,11 @@ export default {
 
   async consumer({ rabbitmq, postgres, name, settings }, work, handled) {
     const { batch, concurrency } = work;
-    const { handle, end } = handling(postgres, { ...work, inbox: settings['inbox'] === true }, handled); // prettier-ignore
+    const { handle, end } = handling(
+      postgres,
+      { ...work, inbox: settings['inbox'] === true },
+      handled,
+    );
     const connection = await connect(rabbitmq);
     const channel = await connection.createChannel();
     await channel.assertQueue(name, QUORUM);

@@ -44,7 +44,11 @@ export default {
     await producer.connect();
     return {
       send: (message) =>
-        producer.send({ topic, acks: -1, messages: [{ key: message.customer, value: written(message) }] }), // prettier-ignore
+        producer.send({
+          topic,
+          acks: -1,
+          messages: [{ key: message.customer, value: written(message) }],
+        }),
       sendTogether: (messages) =>
         producer.send({
           topic,
@@ -56,7 +60,11 @@ export default {
   },
 
   async consumer({ kafka, postgres, name: topic, settings }, work, handled) {
-    const { handle, end } = handling(postgres, { ...work, inbox: settings['inbox'] === true }, handled); // prettier-ignore
+    const { handle, end } = handling(
+      postgres,
+      { ...work, inbox: settings['inbox'] === true },
+      handled,
+    );
     const consumer = clientOf(kafka, topic).consumer({ groupId: topic, maxWaitTimeInMs });
     await consumer.connect();
     await consumer.subscribe({ topics: [topic], fromBeginning: true });

@@ -126,7 +126,11 @@ class Trial {
    * @returns {Promise<Figures>}
    */
   async #send(measurement, { together = 1, atOnce = AT_ONCE }) {
-    const warm = { ...measurement, run: `${measurement.run}-warm`, count: Math.ceil(measurement.count * WARM_UP) }; // prettier-ignore
+    const warm = {
+      ...measurement,
+      run: `${measurement.run}-warm`,
+      count: Math.ceil(measurement.count * WARM_UP),
+    };
     await this.#ask('producer', { send: { ...warm, together, atOnce } });
     await this.#emptied(warm);
     const { seconds, ...cpu } = await this.#counted(() =>
@@ -151,7 +155,11 @@ class Trial {
    */
   async #handle(measurement, effect) {
     const { count } = measurement;
-    const warm = { ...measurement, run: `${measurement.run}-warm`, count: Math.ceil(count * WARM_UP) }; // prettier-ignore
+    const warm = {
+      ...measurement,
+      run: `${measurement.run}-warm`,
+      count: Math.ceil(count * WARM_UP),
+    };
     await this.#ask('producer', { send: { ...warm, together: FILL, atOnce: 1 } });
     await this.#emptied(warm);
     await this.#ask('producer', { send: { ...measurement, together: FILL, atOnce: 1 } });

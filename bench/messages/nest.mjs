@@ -51,7 +51,10 @@ export default {
     return {
       send: (message) => {
         const order = read(message);
-        const sent = place.settings['technology'] === 'kafka' ? { key: order.customer, value: JSON.stringify(order) } : order; // prettier-ignore
+        const sent =
+          place.settings['technology'] === 'kafka'
+            ? { key: order.customer, value: JSON.stringify(order) }
+            : order;
         return lastValueFrom(client.emit(place.name, sent), { defaultValue: undefined });
       },
       end: () => client.close(),

@@ -41,7 +41,8 @@ function contractOf({ dist, settings }, { keyed }) {
  */
 function started(place, service, options) {
   const { kind, technology } = place.settings;
-  const url = technology === 'postgres' ? databaseOf(place, service) : /** @type {any} */ (place)[technology]; // prettier-ignore
+  const url =
+    technology === 'postgres' ? databaseOf(place, service) : /** @type {any} */ (place)[technology];
   return startService(place, {
     service,
     technologies: [technology],
@@ -82,7 +83,10 @@ export default {
         async run(given, { tx }) {
           for (const message of [given].flat()) await handled(message);
           if (effect)
-            await tx.query('insert into public.effect (run, n) values ($1, $2)', [given.run, given.n]); // prettier-ignore
+            await tx.query('insert into public.effect (run, n) values ($1, $2)', [
+              given.run,
+              given.n,
+            ]);
         },
       },
     });

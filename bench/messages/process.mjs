@@ -55,7 +55,9 @@ else consume();
 async function produce() {
   await contestant.install?.(place);
   const producer = await contestant.producer(place);
-  const { sendTogether = (messages, work) => Promise.all(messages.map((one) => producer.send(one, work))) } = producer; // prettier-ignore
+  const {
+    sendTogether = (messages, work) => Promise.all(messages.map((one) => producer.send(one, work))),
+  } = producer;
 
   /** Sends `count` messages, `together` in one commit and `atOnce` commits at a time. */
   async function send(/** @type {any} */ { run, count, together, atOnce, work }) {

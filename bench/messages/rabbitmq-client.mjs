@@ -29,7 +29,12 @@ export default {
     const { handle, end } = handling(postgres, { ...work, inbox: false }, handled);
     const connection = new Connection(rabbitmq);
     const { concurrency } = work;
-    const options = { ...quorum(name), queueOptions: quorum(name), qos: { prefetchCount: concurrency }, concurrency }; // prettier-ignore
+    const options = {
+      ...quorum(name),
+      queueOptions: quorum(name),
+      qos: { prefetchCount: concurrency },
+      concurrency,
+    };
     const consumer = connection.createConsumer(
       options,
       (/** @type {{ body: unknown }} */ { body }) => handle([read(body)]),

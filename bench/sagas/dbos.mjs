@@ -17,7 +17,9 @@ export default {
         for (const step of STEPS)
           await DBOS.runStep(
             () =>
-              pool.query('insert into public.effect (run, n) values ($1, $2)', [step, n]).then(() => 1), // prettier-ignore
+              pool
+                .query('insert into public.effect (run, n) values ($1, $2)', [step, n])
+                .then(() => 1),
             { name: step },
           );
       },

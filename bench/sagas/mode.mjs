@@ -26,7 +26,12 @@ async function measure({ file, label, dist }, context) {
     const installing = await start(fileOf('install.mjs'), [absolute, place], { node, name: label });
     await installing.end();
     for (const role of ['warehouse', 'shop'])
-      both.push(await start(fileOf('process.mjs'), [absolute, role, place], { node, name: `${label} (${role})` })); // prettier-ignore
+      both.push(
+        await start(fileOf('process.mjs'), [absolute, role, place], {
+          node,
+          name: `${label} (${role})`,
+        }),
+      );
     return await worksOf(both, context, label, postgres);
   } finally {
     for (const one of both) await one.end();
@@ -74,7 +79,9 @@ async function worksOf(both, { scale, wants, servers }, label, database) {
     'select count(*)::int "all", count(distinct (run, n))::int different from public.effect',
   );
   if (all !== from * STEPS || different !== all)
-    throw new Error(`${label} is refused: ${all} effects of ${different} steps instead of ${from * STEPS}`); // prettier-ignore
+    throw new Error(
+      `${label} is refused: ${all} effects of ${different} steps instead of ${from * STEPS}`,
+    );
   return figures;
 }
 

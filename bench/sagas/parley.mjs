@@ -46,7 +46,10 @@ export default {
   async shop(place, done) {
     const { saga, next, end, send, stay, SagaModule, sagaMigrations } = kitIn(place.dist)('sagas');
     const { placed, steps } = contractsIn(place);
-    const State = z.object({ orderId: z.string(), stage: z.enum(['reserve', 'charge', 'ship', 'done']) }); // prettier-ignore
+    const State = z.object({
+      orderId: z.string(),
+      stage: z.enum(['reserve', 'charge', 'ship', 'done']),
+    });
     let fulfilment = saga('fulfilment', { state: State, by: 'orderId' }).startsOn(
       placed,
       (/** @type {z.infer<typeof Order>} */ { orderId }) =>

@@ -35,7 +35,9 @@ export async function ordersOf(run, load) {
   const { products } = await readJson(`${run.gatewayUrl}/products`);
   const orders = Array.from({ length: load.count }, (_, n) => inventOrder(products, n, TOKEN));
   const before = await costNow(run);
-  const ids = await ('rate' in load ? paced(run, orders, load.rate) : together(run, orders, load.atOnce)); // prettier-ignore
+  const ids = await ('rate' in load
+    ? paced(run, orders, load.rate)
+    : together(run, orders, load.atOnce));
   const { ended, looks } = await allEnded(run, ids);
   const after = await costNow(run);
   await sleep(COMMITS_ARE_TOLD_MS);

@@ -118,7 +118,11 @@ async function measureIdle(contestant, { scale }) {
   await preloadStatistics(contestant);
   return inShop(contestant, async (run) => {
     await sleep(REST_MS * scale);
-    const [before, queries, started] = [await costNow(run), await queriesOf(run), performance.now()]; // prettier-ignore
+    const [before, queries, started] = [
+      await costNow(run),
+      await queriesOf(run),
+      performance.now(),
+    ];
     await sleep(IDLE_MS * scale);
     const [after, later, ended] = [await costNow(run), await queriesOf(run), performance.now()];
     const seconds = (ended - started) / 1000;

@@ -51,7 +51,8 @@ export const byEventSource = (url) => ({
   },
 });
 
-const PLACE = 'mutation ($key: String!, $order: NewOrderInput!) { placeOrder(idempotencyKey: $key, order: $order) { orderId } }'; // prettier-ignore
+const PLACE =
+  'mutation ($key: String!, $order: NewOrderInput!) { placeOrder(idempotencyKey: $key, order: $order) { orderId } }';
 const READ = 'query ($id: ID!) { order(id: $id) { orderId lines { product { name } } } }';
 const FOLLOW = 'subscription ($id: ID!) { orderProgress(id: $id) { number status } }';
 

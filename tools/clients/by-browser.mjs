@@ -21,7 +21,9 @@ export async function startPages() {
     ),
   );
   for (const server of servers) await once(server.listen(0, '127.0.0.1'), 'listening');
-  const [listed = '', unlisted = ''] = servers.map((server) => `http://127.0.0.1:${/** @type {AddressInfo} */ (server.address()).port}`); // prettier-ignore
+  const [listed = '', unlisted = ''] = servers.map(
+    (server) => `http://127.0.0.1:${/** @type {AddressInfo} */ (server.address()).port}`,
+  );
   return {
     listed,
     unlisted,
@@ -72,7 +74,6 @@ export const byBrowser = (edge, { listed, unlisted }) => ({
         "graphql('{ products { sku } }')",
         `place(${words(key, orderOf(SKU))})`,
       ])
-        // prettier-ignore
         await assert.rejects(page.evaluate(work), /Failed to fetch/, work);
       // Under the key of an order that was placed, another one would be refused.
       assert.equal((await send('COF-0001')).status, 202);

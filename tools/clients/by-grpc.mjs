@@ -34,7 +34,12 @@ export const byGrpcurl = (address) => ({
     assert.match(told, /"@type": "type.googleapis.com\/orders.PlaceOrderUnknownSkuError"/);
   },
   'grpcurl asks whether it is healthy': async () => {
-    const health = await grpcurl('-d', '{"service":"orders.Orders"}', address, 'grpc.health.v1.Health/Check'); // prettier-ignore
+    const health = await grpcurl(
+      '-d',
+      '{"service":"orders.Orders"}',
+      address,
+      'grpc.health.v1.Health/Check',
+    );
     assert.deepEqual(JSON.parse(health), { status: 'SERVING' });
   },
 });

@@ -71,8 +71,15 @@ async function generated() {
   fs.rmSync(GENERATED, { recursive: true, force: true });
   fs.mkdirSync(GENERATED);
   fs.writeFileSync(path.join(GENERATED, 'package.json'), '{ "type": "module" }\n');
-  const program = 'import sys; sys.path.insert(0, sys.argv.pop(1)); from grpc_tools import protoc; sys.exit(protoc.main(sys.argv))'; // prettier-ignore
-  const words = [`--plugin=protoc-gen-es=${PLUGIN}`, `-I${CONTRACTS}`, `--es_out=${GENERATED}`, '--es_opt=target=js', 'orders.proto']; // prettier-ignore
+  const program =
+    'import sys; sys.path.insert(0, sys.argv.pop(1)); from grpc_tools import protoc; sys.exit(protoc.main(sys.argv))';
+  const words = [
+    `--plugin=protoc-gen-es=${PLUGIN}`,
+    `-I${CONTRACTS}`,
+    `--es_out=${GENERATED}`,
+    '--es_opt=target=js',
+    'orders.proto',
+  ];
   const told = await printed('python3', ['-B', '-c', program, pythonLibraries(), ...words]);
   const file = path.join(GENERATED, 'orders_pb.js');
   assert.ok(fs.existsSync(file), `protoc made no client: ${told}`);

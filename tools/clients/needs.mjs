@@ -22,12 +22,16 @@ const succeeds = (program, args, cwd) =>
   spawnSync(program, args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
 
 /** @param {string} program */
-const isHere = (program) => spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined; // prettier-ignore
+const isHere = (program) =>
+  spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined;
 
 /** Written by npm as the last step of an installation, with what is installed. */
 const areInstalled = () => {
-  const [locked, installed] = ['package-lock.json', 'node_modules/.package-lock.json'].map((name) => path.join(HERE, name)); // prettier-ignore
-  const mtime = (/** @type {string} */ file) => (fs.existsSync(file) ? fs.statSync(file).mtimeMs : 0); // prettier-ignore
+  const [locked, installed] = ['package-lock.json', 'node_modules/.package-lock.json'].map((name) =>
+    path.join(HERE, name),
+  );
+  const mtime = (/** @type {string} */ file) =>
+    fs.existsSync(file) ? fs.statSync(file).mtimeMs : 0;
   return mtime(installed ?? '') >= mtime(locked ?? '') && fs.existsSync(installed ?? '');
 };
 
@@ -44,7 +48,18 @@ function installPython() {
   const folder = pythonLibraries();
   if (fs.existsSync(folder)) return true;
   const unfinished = `${folder}.${process.pid}`;
-  const words = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--root-user-action=ignore', '--target', unfinished, '-r', REQUIREMENTS]; // prettier-ignore
+  const words = [
+    '-m',
+    'pip',
+    'install',
+    '--quiet',
+    '--disable-pip-version-check',
+    '--root-user-action=ignore',
+    '--target',
+    unfinished,
+    '-r',
+    REQUIREMENTS,
+  ];
   const isDone = succeeds('python3', words);
   if (isDone) fs.renameSync(unfinished, folder);
   fs.rmSync(unfinished, { recursive: true, force: true });
@@ -70,7 +85,8 @@ export function install() {
   } catch (error) {
     missing.push(messageOf(error));
   }
-  if (missing.length > 0) throw new Mistake(['Some clients cannot be tried:', ...missing].join('\n  ')); // prettier-ignore
+  if (missing.length > 0)
+    throw new Mistake(['Some clients cannot be tried:', ...missing].join('\n  '));
 }
 
 /**

@@ -156,7 +156,9 @@ async function send({ url }, service, logRecords) {
   const response = await fetch(`${url}/v1/logs`, {
     method: 'POST',
     headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ resourceLogs: [{ resource: { attributes }, scopeLogs: [{ logRecords }] }] }), // prettier-ignore
+    body: JSON.stringify({
+      resourceLogs: [{ resource: { attributes }, scopeLogs: [{ logRecords }] }],
+    }),
   });
   await response.arrayBuffer();
   if (!response.ok) throw new Mistake(`the console answers ${response.status}`);
@@ -215,7 +217,8 @@ const megabytes = (pid, what) =>
   );
 
 /** @param {number[]} sorted @param {number} q */
-const quantile = (sorted, q) => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? 0; // prettier-ignore
+const quantile = (sorted, q) =>
+  sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? 0;
 
 /**
  * @param {Console} console
@@ -251,7 +254,13 @@ async function searched(console, { remembered }, count) {
       found += answer.messages?.length ?? answer.length ?? 1;
     }
     times.sort((a, b) => a - b);
-    rows.push({ kind, p50: quantile(times, 0.5), p95: quantile(times, 0.95), worst: times.at(-1) ?? 0, found: found / count }); // prettier-ignore
+    rows.push({
+      kind,
+      p50: quantile(times, 0.5),
+      p95: quantile(times, 0.95),
+      worst: times.at(-1) ?? 0,
+      found: found / count,
+    });
   }
   return rows;
 }
@@ -263,7 +272,10 @@ async function measure() {
       searches: { type: 'string', default: '200' },
     },
   });
-  const [count, searches] = [wholeNumber('messages', values.messages), wholeNumber('searches', values.searches)]; // prettier-ignore
+  const [count, searches] = [
+    wholeNumber('messages', values.messages),
+    wholeNumber('searches', values.searches),
+  ];
   await build();
   fs.mkdirSync(FOLDER, { recursive: true, mode: 0o700 });
   const postgres = await usePostgres({ dir: `${FOLDER}/postgres`, choosePort: freePort });
@@ -276,7 +288,11 @@ async function measure() {
     const kept = { DATABASE_URL: databaseUrl, INSTANCE: 'console-1', MESSAGES_KEPT: '365d' };
     let console = await startConsole({}, TOKEN, { ...kept, MESSAGES_KEPT_MB: String(ROOM_MB) });
     await whenOpen(console);
-    const run = { instances: { console: { pid: console.pid } }, postgresPid: postgres.pid, databaseUrl: postgres.url }; // prettier-ignore
+    const run = {
+      instances: { console: { pid: console.pid } },
+      postgresPid: postgres.pid,
+      databaseUrl: postgres.url,
+    };
     const before = await costNow(/** @type {any} */ (run));
     const began = performance.now();
     const orders = await fill(console, count, progress);
@@ -290,11 +306,28 @@ async function measure() {
     await console.stop();
     /** @param {number} cpu */
     const each = (cpu) => `${((cpu * 1e6) / orders.handlings).toFixed(0)} µs`;
-    print(`${orders.made} messages, ${orders.handlings} handlings sent in ${seconds(took)}; ${figures.dropped} dropped`); // prettier-ignore
-    print(`CPU of a handling: console ${each(after.nodeCpu - before.nodeCpu)}, PostgreSQL ${each(after.postgresCpu - before.postgresCpu)}`); // prettier-ignore
-    print(`room ${Math.round(figures.bytes / 2 ** 20)} MB; memory of the console ${memory} MB at most`); // prettier-ignore
+    print(
+      `${orders.made} messages, ${orders.handlings} handlings sent in ${seconds(took)}; ${figures.dropped} dropped`,
+    );
+    print(
+      `CPU of a handling: console ${each(after.nodeCpu - before.nodeCpu)}, PostgreSQL ${each(after.postgresCpu - before.postgresCpu)}`,
+    );
+    print(
+      `room ${Math.round(figures.bytes / 2 ** 20)} MB; memory of the console ${memory} MB at most`,
+    );
     const ms = (/** @type {number} */ number) => `${number.toFixed(1)} ms`;
-    print(table(['search', 'p50', 'p95', 'worst', 'found'], rows.map(({ kind, p50, p95, worst, found }) => [kind, ms(p50), ms(p95), ms(worst), found.toFixed(1)]))); // prettier-ignore
+    print(
+      table(
+        ['search', 'p50', 'p95', 'worst', 'found'],
+        rows.map(({ kind, p50, p95, worst, found }) => [
+          kind,
+          ms(p50),
+          ms(p95),
+          ms(worst),
+          found.toFixed(1),
+        ]),
+      ),
+    );
 
     console = await startConsole({}, TOKEN, { ...kept, MESSAGES_KEPT_MB: String(BOUND_MB) });
     await whenOpen(console);
@@ -305,7 +338,6 @@ async function measure() {
       bytes > BOUND_MB * 2 ** 20 && performance.now() < until;
       await sleep(500)
     )
-      // prettier-ignore
       ({ bytes } = await ask(console, 'messages/store'));
     await console.stop();
     print(`with room for ${BOUND_MB} MB: ${Math.round(bytes / 2 ** 20)} MB are left`);

@@ -8,7 +8,8 @@ export const CONVERSATION = '0d31f1ed-0000-4000-8000-000000000001';
 export const TRACE = '0af7651916cd43dd8448eb211c80319c';
 
 /** @param {number} number */
-export const messageId = (number) => `09e6cedb-0000-4000-8000-0000000001${String(number).padStart(2, '0')}`; // prettier-ignore
+export const messageId = (number) =>
+  `09e6cedb-0000-4000-8000-0000000001${String(number).padStart(2, '0')}`;
 
 const body = {
   orderId: ORDER,
@@ -19,13 +20,56 @@ const body = {
 
 /** @type {readonly Step[]} */
 const STEPS = [
-  { contract: 'orders.place-order', kind: 'call', source: 'gateway', outcome: 'ok', to: ['orders'] },
-  { contract: 'orders.order-placed', kind: 'event', source: 'orders', cause: 0, body, to: ['orders', 'notifications', 'insights'] },
-  { contract: 'inventory.reserve-stock', kind: 'command', source: 'orders', cause: 1, body: { orderId: ORDER, sku: 'TEA-1' }, to: ['inventory'] },
-  { contract: 'orders.order-status-changed', kind: 'broadcast', source: 'orders', cause: 1, body: { orderId: ORDER, status: 'placed' }, to: ['gateway'] },
-  { contract: 'inventory.stock-reserved', kind: 'event', source: 'inventory', cause: 2, body: { orderId: ORDER }, to: ['orders'] },
-  { contract: 'payments.charge-payment', kind: 'command', source: 'orders', cause: 4, body: { orderId: ORDER, amount: 1290, token: 'expired' }, outcome: 'dead', error: 'ProviderError', to: ['payments'] },
-]; // prettier-ignore
+  {
+    contract: 'orders.place-order',
+    kind: 'call',
+    source: 'gateway',
+    outcome: 'ok',
+    to: ['orders'],
+  },
+  {
+    contract: 'orders.order-placed',
+    kind: 'event',
+    source: 'orders',
+    cause: 0,
+    body,
+    to: ['orders', 'notifications', 'insights'],
+  },
+  {
+    contract: 'inventory.reserve-stock',
+    kind: 'command',
+    source: 'orders',
+    cause: 1,
+    body: { orderId: ORDER, sku: 'TEA-1' },
+    to: ['inventory'],
+  },
+  {
+    contract: 'orders.order-status-changed',
+    kind: 'broadcast',
+    source: 'orders',
+    cause: 1,
+    body: { orderId: ORDER, status: 'placed' },
+    to: ['gateway'],
+  },
+  {
+    contract: 'inventory.stock-reserved',
+    kind: 'event',
+    source: 'inventory',
+    cause: 2,
+    body: { orderId: ORDER },
+    to: ['orders'],
+  },
+  {
+    contract: 'payments.charge-payment',
+    kind: 'command',
+    source: 'orders',
+    cause: 4,
+    body: { orderId: ORDER, amount: 1290, token: 'expired' },
+    outcome: 'dead',
+    error: 'ProviderError',
+    to: ['payments'],
+  },
+];
 
 /** @param {string} key @param {string | undefined} value */
 const text = (key, value) => (value === undefined ? [] : [{ key, value: { stringValue: value } }]);

@@ -146,7 +146,13 @@ const carriers = {
               bindings: {
                 amqp: {
                   is: 'routingKey',
-                  exchange: { name: exchangeOf(contract.name), type: 'fanout', durable: true, autoDelete: false, vhost: '/' }, // prettier-ignore
+                  exchange: {
+                    name: exchangeOf(contract.name),
+                    type: 'fanout',
+                    durable: true,
+                    autoDelete: false,
+                    vhost: '/',
+                  },
                   bindingVersion: '0.3.0',
                 },
               },
@@ -161,14 +167,21 @@ const carriers = {
     const binary =
       'A message is a CloudEvent in AMQP’s binary mode: attributes are application properties `cloudEvents_<name>`, the body is one data section.';
     return {
-      server: server('amqp1', 'localhost:61616', 'ActiveMQ Artemis, in AMQP 1.0', { protocolVersion: '1.0' }), // prettier-ignore
+      server: server('amqp1', 'localhost:61616', 'ActiveMQ Artemis, in AMQP 1.0', {
+        protocolVersion: '1.0',
+      }),
       channels: (own) => {
         const { owner } = own;
         const operation = failing(own, deadQueue(owner));
         return [
           ...channel(
             own.commands.filter((contract) => !isKeyed(contract)),
-            { id: 'activemq.commands', address: owner, description: `A queue for commands without a key. ${binary}`, operation }, // prettier-ignore
+            {
+              id: 'activemq.commands',
+              address: owner,
+              description: `A queue for commands without a key. ${binary}`,
+              operation,
+            },
           ),
           ...channel(own.commands.filter(isKeyed), {
             id: 'activemq.keyed-commands',
@@ -299,7 +312,9 @@ const carriers = {
   mqtt: () => {
     const { topicOf } = of('mqtt', 'topic');
     return {
-      server: server('mqtt', 'localhost:1883', 'MQTT 5; devices may speak 3.1.1', { protocolVersion: '5' }), // prettier-ignore
+      server: server('mqtt', 'localhost:1883', 'MQTT 5; devices may speak 3.1.1', {
+        protocolVersion: '5',
+      }),
       channels: ({ broadcasts }) =>
         broadcasts.flatMap((contract) =>
           channel([contract], {

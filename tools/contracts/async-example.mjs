@@ -57,7 +57,17 @@ export function asyncExample(kit, schema) {
  * @returns {unknown}
  */
 function valueOf(schema, name, whole) {
-  const { $ref, const: only, enum: some, anyOf, oneOf, allOf, type, items, properties } = /** @type {Record<string, any>} */ (schema); // prettier-ignore
+  const {
+    $ref,
+    const: only,
+    enum: some,
+    anyOf,
+    oneOf,
+    allOf,
+    type,
+    items,
+    properties,
+  } = /** @type {Record<string, any>} */ (schema);
   if (typeof $ref === 'string') return valueOf(referred($ref, whole), name, whole);
   if ('const' in schema) return only;
   if (some) return some[0];
@@ -102,7 +112,9 @@ function textOf({ format, pattern, minLength = 0, maxLength = Infinity }, name) 
 
 /** @param {JsonSchema} schema */
 function numberOf({ minimum, exclusiveMinimum, maximum }) {
-  const least = Number(minimum ?? (exclusiveMinimum === undefined ? 0 : Number(exclusiveMinimum) + 1)); // prettier-ignore
+  const least = Number(
+    minimum ?? (exclusiveMinimum === undefined ? 0 : Number(exclusiveMinimum) + 1),
+  );
   return Math.min(Math.max(least, 1), Number(maximum ?? Infinity));
 }
 

@@ -53,7 +53,10 @@ const openApiFile = (owner) => `${folderOf(owner)}/openapi.json`;
 function without(owner) {
   const { proto, module } = protoFiles(owner, folderOf(owner));
   const left = [proto, module, openApiFile(owner)].filter((file) => readIfThere(file));
-  return { files: [], problems: left.map((file) => `${file} is of an owner without calls; delete it`) }; // prettier-ignore
+  return {
+    files: [],
+    problems: left.map((file) => `${file} is of an owner without calls; delete it`),
+  };
 }
 
 /**

@@ -162,7 +162,9 @@ function asCall(name, { parameters = [], requestBody, responses }, description) 
   const required = parameters
     .filter((/** @type {Json} */ one) => one['required'])
     .map((/** @type {Json} */ one) => `${one['in']}.${one['name']}`);
-  const properties = Object.fromEntries(requestBody ? [...given, ['body', schemaIn(requestBody)]] : given); // prettier-ignore
+  const properties = Object.fromEntries(
+    requestBody ? [...given, ['body', schemaIn(requestBody)]] : given,
+  );
   const good = Object.entries(responses).filter(([status]) => Number(status) < 400);
   const bad = Object.entries(responses).filter(([status]) => Number(status) >= 400);
   return {

@@ -65,7 +65,11 @@ describe('the documents of the edge', () => {
   it('may say more than before', () => {
     const more = withOpenApi((paths) => {
       paths['/more'] = paths['/products'];
-      paths['/orders'].get.parameters.push({ name: 'colour', in: 'query', schema: { type: 'string' } }); // prettier-ignore
+      paths['/orders'].get.parameters.push({
+        name: 'colour',
+        in: 'query',
+        schema: { type: 'string' },
+      });
     });
     assert.deepEqual(breaks(more), []);
     assert.deepEqual(breaks(withGraphql('grams: Int!', 'grams: Int!\n  colour: String')), []);
@@ -73,15 +77,43 @@ describe('the documents of the edge', () => {
 
   /** @type {[what: string, change: (paths: Paths) => unknown, sentence: RegExp][]} */
   const changes = [
-    ['a route is gone', (paths) => delete paths['/products'], /^openapi GET \/products: is gone\. .*say why in apps\/gateway\/withdrawn\.json/], // prettier-ignore
-    ['a parameter is required', (paths) => paths['/orders'].get.parameters.push({ name: 'colour', in: 'query', required: true, schema: { type: 'string' } }), /query\.colour: was added and is required/], // prettier-ignore
-    ['a body takes less', (paths) => {
-      const { schema } = paths['/orders'].post.requestBody.content['application/json'];
-      schema.properties.colour = { type: 'string' };
-      schema.required.push('colour');
-    }, /body\.colour: was added and is required/], // prettier-ignore
-    ['an answer says less', (paths) => delete paths['/orders'].get.responses[200].content['application/json'].schema.properties.orders, /reply\.200\.orders: was removed/], // prettier-ignore
-    ['a status is gone', (paths) => delete paths['/products']?.get.responses[304], /304: was removed/], // prettier-ignore
+    [
+      'a route is gone',
+      (paths) => delete paths['/products'],
+      /^openapi GET \/products: is gone\. .*say why in apps\/gateway\/withdrawn\.json/,
+    ],
+    [
+      'a parameter is required',
+      (paths) =>
+        paths['/orders'].get.parameters.push({
+          name: 'colour',
+          in: 'query',
+          required: true,
+          schema: { type: 'string' },
+        }),
+      /query\.colour: was added and is required/,
+    ],
+    [
+      'a body takes less',
+      (paths) => {
+        const { schema } = paths['/orders'].post.requestBody.content['application/json'];
+        schema.properties.colour = { type: 'string' };
+        schema.required.push('colour');
+      },
+      /body\.colour: was added and is required/,
+    ],
+    [
+      'an answer says less',
+      (paths) =>
+        delete paths['/orders'].get.responses[200].content['application/json'].schema.properties
+          .orders,
+      /reply\.200\.orders: was removed/,
+    ],
+    [
+      'a status is gone',
+      (paths) => delete paths['/products']?.get.responses[304],
+      /304: was removed/,
+    ],
   ];
   for (const [what, change, sentence] of changes)
     it(`break clients when ${what}`, () => {

@@ -100,7 +100,11 @@ export function numbersOf(kit, messages, home, written, isWithdrawn) {
       const type = fieldTypeText(kit, field, message, home);
       const changed = old && !isSameType(old.type, type);
       if (changed && !isWithdrawn(message.path, field.name))
-        breaks.push({ path: message.path, field: field.name, what: `is ${type}, but was written as ${old.type}` }); // prettier-ignore
+        breaks.push({
+          path: message.path,
+          field: field.name,
+          what: `is ${type}, but was written as ${old.type}`,
+        });
       fields[field.name] = old && !changed ? old.number : next(taken);
     }
     numbered[message.path] = { fields, reserved: reservedIn(before, fields) };

@@ -34,14 +34,22 @@ export async function protoOf(kit, owner, folder, contracts, withdrawal, base) {
   const home = kit.protoCallOf(/** @type {Question} */ (contracts[0])).package;
   /** @param {string} path @param {string} field */
   const allowed = (path, field) => withdrawal(contractOf(path), `${path}.${field}`);
-  const numbered = numbersOf(kit, messages, home, readProto(readIfThere(file) ?? ''), (path, field) => allowed(path, field) === undefined); // prettier-ignore
+  const numbered = numbersOf(
+    kit,
+    messages,
+    home,
+    readProto(readIfThere(file) ?? ''),
+    (path, field) => allowed(path, field) === undefined,
+  );
   const text = protoText(kit, owner, contracts, numbered);
   /** @param {ProtoBreak} one */
   const problem = ({ path, field, what }) => {
     const how = allowed(path, field);
     return how === undefined
       ? []
-      : [`${file}, ${path}.${field}: ${what}; other programs read the old one. Give the field a new name, or restore it, ${how}.`]; // prettier-ignore
+      : [
+          `${file}, ${path}.${field}: ${what}; other programs read the old one. Give the field a new name, or restore it, ${how}.`,
+        ];
   };
   const since = base === undefined ? [] : brokenSince(readProto(base), readProto(text));
   const broken = [...numbered.breaks, ...since].flatMap(problem);
@@ -52,7 +60,10 @@ export async function protoOf(kit, owner, folder, contracts, withdrawal, base) {
     { file, text, says: 'is not as its contracts' },
     {
       file: module,
-      text: await prettier.format(numbersText(kit, owner, messages, numbered), { ...config, parser: 'typescript' }), // prettier-ignore
+      text: await prettier.format(numbersText(kit, owner, messages, numbered), {
+        ...config,
+        parser: 'typescript',
+      }),
       says: 'does not fit the .proto file',
     },
     {

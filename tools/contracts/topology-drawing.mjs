@@ -32,7 +32,10 @@ function drawing(contracts) {
     exported,
     kind: schema.kind,
     owner: schema.name.slice(0, schema.name.indexOf('.')),
-    ...usersOf({ ...schema, exported }, topology.map(({ name }) => name)), // prettier-ignore
+    ...usersOf(
+      { ...schema, exported },
+      topology.map(({ name }) => name),
+    ),
   }));
   /** @param {Arrow} arrow */
   const label = ({ from, to, kind }) =>
@@ -53,9 +56,14 @@ function drawing(contracts) {
   return [
     '```mermaid',
     'flowchart LR',
-    ...topology.map(({ name, place }) => `  ${place === 'outside' ? `${name}(["${name}"])` : `${name}["${name}"]`}`), // prettier-ignore
+    ...topology.map(
+      ({ name, place }) =>
+        `  ${place === 'outside' ? `${name}(["${name}"])` : `${name}["${name}"]`}`,
+    ),
     ...arrows().map(line),
-    ...topology.flatMap(({ name, outside = [] }) => outside.map((other) => `  ${name} --> ${other}(["${other}"])`)), // prettier-ignore
+    ...topology.flatMap(({ name, outside = [] }) =>
+      outside.map((other) => `  ${name} --> ${other}(["${other}"])`),
+    ),
     '```',
   ].join('\n');
 }

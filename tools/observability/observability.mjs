@@ -69,7 +69,10 @@ function prometheus() {
       {
         job_name: 'parley',
         dns_sd_configs: [
-          found(inside.filter((process) => !isApart(process)), 3000), // prettier-ignore
+          found(
+            inside.filter((process) => !isApart(process)),
+            3000,
+          ),
           found(inside.filter(isApart), 9000),
         ],
         relabel_configs: [{ source_labels: ['__meta_dns_name'], target_label: 'service' }],
@@ -81,7 +84,8 @@ function prometheus() {
 /** @param {Record<string, SeriesInfo>} series */
 function seriesRows(series) {
   const rows = Object.entries(series).map(
-    ([name, { type, labels, help }]) => `| \`${name}\` | ${type} | ${labels.join(', ')} | ${help} |`, // prettier-ignore
+    ([name, { type, labels, help }]) =>
+      `| \`${name}\` | ${type} | ${labels.join(', ')} | ${help} |`,
   );
   return [
     '| name | type | labels | meaning |',
@@ -95,7 +99,10 @@ const alertRows = () =>
   [
     '| alert | | when |',
     '|---|---|---|',
-    ...ALERTS.map((alert) => `| [${alert.name}](alerts.md#${alert.name.toLowerCase()}) | ${alert.severity} | ${alert.when} |`), // prettier-ignore
+    ...ALERTS.map(
+      (alert) =>
+        `| [${alert.name}](alerts.md#${alert.name.toLowerCase()}) | ${alert.severity} | ${alert.when} |`,
+    ),
   ].join('\n');
 
 const runbooks = () =>

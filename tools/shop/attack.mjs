@@ -37,14 +37,24 @@ try {
   await withShop({ ...issuer.environment, ...LIMITS, LOG_LEVEL: 'warn' }, async (run) => {
     const edge = new Edge(run.gatewayUrl ?? '');
     const check = checks.check.bind(checks);
-    await check("another's order is 403 or 404 by every route with an id", () => routesWithAnId(edge, issuer)); // prettier-ignore
-    await check("another's order is not found by every field of GraphQL with an id", () => fieldsOfGraphql(edge, issuer)); // prettier-ignore
+    await check("another's order is 403 or 404 by every route with an id", () =>
+      routesWithAnId(edge, issuer),
+    );
+    await check("another's order is not found by every field of GraphQL with an id", () =>
+      fieldsOfGraphql(edge, issuer),
+    );
     await check('a token that is not good is 401', () => badTokens(edge, issuer));
     await check('operations without a role are 401 or 403', () => operations(run, edge, issuer));
     await check('others are served while nobody attacks', () => calm(edge, issuer));
-    await check('1,000 requests a second of one client are 429, and others are served', () => flood(edge, issuer)); // prettier-ignore
-    await check('others are served beside 1,000 slow connections, which are closed', () => slowLoris(edge, issuer)); // prettier-ignore
-    await check('others are served beside 1,000 idle streams', () => idleStreams(edge, issuer, run)); // prettier-ignore
+    await check('1,000 requests a second of one client are 429, and others are served', () =>
+      flood(edge, issuer),
+    );
+    await check('others are served beside 1,000 slow connections, which are closed', () =>
+      slowLoris(edge, issuer),
+    );
+    await check('others are served beside 1,000 idle streams', () =>
+      idleStreams(edge, issuer, run),
+    );
     edge.close();
   });
 } catch (error) {

@@ -10,9 +10,16 @@ const run = promisify(execFile);
 
 /** Files and folders that a start of today's build needs. */
 const COPIED = [
-  'apps', 'libs', 'tools', 'topology.ts', 'tsconfig.json', 'tsconfig.base.json', 'package.json',
-  'package-lock.json', '.swcrc',
-]; // prettier-ignore
+  'apps',
+  'libs',
+  'tools',
+  'topology.ts',
+  'tsconfig.json',
+  'tsconfig.base.json',
+  'package.json',
+  'package-lock.json',
+  '.swcrc',
+];
 
 /** The one development tool that a start needs. */
 const COMPILER = 'node_modules/@swc/core';

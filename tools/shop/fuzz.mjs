@@ -65,9 +65,26 @@ if (!fs.existsSync(ST)) {
 
 /** @param {string[]} args */
 async function schemathesis(...args) {
-  const common = ['--seed', seed, '--max-time', String(seconds), '--no-color', '--continue-on-failure', '--generation-database', 'none', '--suppress-health-check', 'all']; // prettier-ignore
+  const common = [
+    '--seed',
+    seed,
+    '--max-time',
+    String(seconds),
+    '--no-color',
+    '--continue-on-failure',
+    '--generation-database',
+    'none',
+    '--suppress-health-check',
+    'all',
+  ];
   const timeout = (seconds * 3 + 120) * 1000;
-  const words = ['--config-file', path.join(SETTINGS, 'schemathesis.toml'), 'run', ...args, ...common]; // prettier-ignore
+  const words = [
+    '--config-file',
+    path.join(SETTINGS, 'schemathesis.toml'),
+    'run',
+    ...args,
+    ...common,
+  ];
   const child = spawn(path.resolve(ST), words, {
     cwd: FOLDER,
     timeout,
@@ -99,16 +116,26 @@ function isStable({ seen, ended }) {
 }
 
 /** @type {string[]} */
-const skus = (await readJson(`${url}/products`)).products.map((/** @type {{ sku: string }} */ { sku }) => sku); // prettier-ignore
+const skus = (await readJson(`${url}/products`)).products.map(
+  (/** @type {{ sku: string }} */ { sku }) => sku,
+);
 console.log(`seed ${seed}, ${seconds} s for each document, at ${url}`);
 const memory = run && watchMemory(run);
 // without `/orders/{id}/events`, a stream that does not end by itself
-const rest = await schemathesis(`${url}/openapi.json`, '--checks', CHECKS, '--exclude-path-regex', 'events'); // prettier-ignore
+const rest = await schemathesis(
+  `${url}/openapi.json`,
+  '--checks',
+  CHECKS,
+  '--exclude-path-regex',
+  'events',
+);
 const graphql = await schemathesis(`${url}/graphql`);
 const isShopWell = memory === undefined || isStable(memory.stop());
 const wasEmpty = /No test cases were generated/.test(rest.stdout + graphql.stdout);
 const isRestWell = rest.status === 0 && !wasEmpty;
 const isGraphqlWell =
   [0, 1].includes(graphql.status ?? -1) && !BUG.test(graphql.stdout) && !wasEmpty;
-console.log(`REST: ${isRestWell ? 'well' : 'see above'}; GraphQL: ${isGraphqlWell ? 'well (errors with a code are answers)' : 'see above'}; processes: ${isShopWell ? 'well' : 'see above'}`); // prettier-ignore
+console.log(
+  `REST: ${isRestWell ? 'well' : 'see above'}; GraphQL: ${isGraphqlWell ? 'well (errors with a code are answers)' : 'see above'}; processes: ${isShopWell ? 'well' : 'see above'}`,
+);
 process.exitCode = isRestWell && isGraphqlWell && isShopWell ? 0 : 1;

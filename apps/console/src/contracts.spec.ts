@@ -286,7 +286,10 @@ describe('the .proto file of an owner', () => {
   });
 
   it('refuses another type for a number, and says what to do', () => {
-    changed('request: z.object({ sku: z.string() })', 'request: z.object({ sku: z.union([z.string(), z.int()]) })'); // prettier-ignore
+    changed(
+      'request: z.object({ sku: z.string() })',
+      'request: z.object({ sku: z.union([z.string(), z.int()]) })',
+    );
     const says = `${PROTO}, AskPriceRequest.sku: is google.protobuf.Value, but was written as optional string; other programs read the old one. Give the field a new name, or restore it, or say why in ${HOME}/withdrawn.json, as "catalog.ask-price.v1.AskPriceRequest.sku".`;
     expect(contracts().out).toContain(says);
     withdraw('catalog.ask-price.v1.AskPriceRequest.sku');

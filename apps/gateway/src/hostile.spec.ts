@@ -42,10 +42,17 @@ async function neighbour(): Promise<void> {
 }
 
 hostileSuite({
-  name: 'HTTP, at the edge', type: 'orders.place-order', good, strict: true, attributes: 'none', open, close, neighbour,
+  name: 'HTTP, at the edge',
+  type: 'orders.place-order',
+  good,
+  strict: true,
+  attributes: 'none',
+  open,
+  close,
+  neighbour,
   largest: { bytes: MAX_BODY_BYTES, reason: 'too large' },
   send: async (body) => fateOf(await post(body)),
-}); // prettier-ignore
+});
 
 describe('what means harm, below what HTTP carries', () => {
   beforeAll(open);

@@ -121,7 +121,8 @@ describe('requests made from the description of the edge', () => {
       await fc.assert(
         fc.asyncProperty(requestOf(operation), async ({ given, body }) => {
           const response = await send(method, path, operation, given, body);
-          const answer = response.status < 400 ? (await response.body?.cancel(), '') : await response.text(); // prettier-ignore
+          const answer =
+            response.status < 400 ? (await response.body?.cancel(), '') : await response.text();
           expect([method, path, answer, Object.keys(operation.responses)]).toEqual([
             method,
             path,

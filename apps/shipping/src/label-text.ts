@@ -1,8 +1,31 @@
 /** Letters that do not come apart into a Latin one and a mark. */
 const SPELLED: Readonly<Record<string, string>> = {
-  ł: 'l', Ł: 'L', đ: 'd', Đ: 'D', ħ: 'h', Ħ: 'H', ı: 'i', ĸ: 'k', ŋ: 'n', Ŋ: 'N', œ: 'oe', Œ: 'OE', ſ: 's', ẞ: 'SS', ə: 'e',
-  '‘': "'", '’': "'", '“': '"', '”': '"', '„': '"', '–': '-', '—': '-', '…': '...', '€': 'EUR', '\u00a0': ' ',
-}; // prettier-ignore
+  ł: 'l',
+  Ł: 'L',
+  đ: 'd',
+  Đ: 'D',
+  ħ: 'h',
+  Ħ: 'H',
+  ı: 'i',
+  ĸ: 'k',
+  ŋ: 'n',
+  Ŋ: 'N',
+  œ: 'oe',
+  Œ: 'OE',
+  ſ: 's',
+  ẞ: 'SS',
+  ə: 'e',
+  '‘': "'",
+  '’': "'",
+  '“': '"',
+  '”': '"',
+  '„': '"',
+  '–': '-',
+  '—': '-',
+  '…': '...',
+  '€': 'EUR',
+  '\u00a0': ' ',
+};
 
 /** Transcription for the carrier: Greek and Bulgarian addresses in Latin letters. */
 const TRANSCRIBED: Readonly<Record<string, string>> = Object.fromEntries(

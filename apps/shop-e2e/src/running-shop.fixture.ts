@@ -151,7 +151,10 @@ export class RunningShop implements Stage {
     const text = await (await fetch(`${url}/metrics`)).text();
     const line = text
       .split('\n')
-      .find((one) => one.startsWith('parley_calls_total{') && labels.every((label) => one.includes(label))); // prettier-ignore
+      .find(
+        (one) =>
+          one.startsWith('parley_calls_total{') && labels.every((label) => one.includes(label)),
+      );
     return Number(line?.split(' ').at(-1) ?? 0);
   }
 

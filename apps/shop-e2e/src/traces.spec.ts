@@ -26,8 +26,13 @@ beforeAll(async () => {
 afterAll(() => traced?.close());
 
 const named = (name: string, service?: string): ReceivedSpan => {
-  const [span] = trace.filter((one) => one.name === name && (service === undefined || one.service === service)); // prettier-ignore
-  if (!span) throw new Error(`no span ${name}, only ${[...new Set(trace.map((one) => `${one.service}: ${one.name}`))].join(', ')}`); // prettier-ignore
+  const [span] = trace.filter(
+    (one) => one.name === name && (service === undefined || one.service === service),
+  );
+  if (!span)
+    throw new Error(
+      `no span ${name}, only ${[...new Set(trace.map((one) => `${one.service}: ${one.name}`))].join(', ')}`,
+    );
   return span;
 };
 const parentOf = ({ parentSpanId }: ReceivedSpan): ReceivedSpan | undefined =>
@@ -60,7 +65,11 @@ test('a request without a context begins the trace of its order', () => {
 
 test('each span of it has its parent in the trace, up to the request', () => {
   const request = named('POST /orders');
-  expect(request).toMatchObject({ service: 'gateway', kind: 'server', parentSpanId: '00f067aa0ba902b7' }); // prettier-ignore
+  expect(request).toMatchObject({
+    service: 'gateway',
+    kind: 'server',
+    parentSpanId: '00f067aa0ba902b7',
+  });
   expect(trace.filter((span) => span !== request && !parentOf(span))).toEqual([]);
 });
 

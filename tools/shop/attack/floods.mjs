@@ -20,7 +20,8 @@ const STREAMS = { clients: 50, each: 20 };
 
 /** @param {number[]} numbers @param {number} share */
 const quantile = (numbers, share) =>
-  numbers.sort((a, b) => a - b)[Math.min(numbers.length - 1, Math.floor(numbers.length * share))] ?? 0; // prettier-ignore
+  numbers.sort((a, b) => a - b)[Math.min(numbers.length - 1, Math.floor(numbers.length * share))] ??
+  0;
 
 /**
  * Other customers, each with an account of its own, who read and order until they are told to stop.
@@ -90,7 +91,12 @@ export async function flood(edge, issuer) {
   while (asked.length < total) {
     const due = ((performance.now() - began) / 1_000) * FLOOD.perSecond;
     while (asked.length < Math.min(due, total))
-      asked.push(edge.ask('/products').then(({ status }) => status, () => 0)); // prettier-ignore
+      asked.push(
+        edge.ask('/products').then(
+          ({ status }) => status,
+          () => 0,
+        ),
+      );
     await sleep(FLOOD.everyMs);
   }
   const statuses = await Promise.all(asked);

@@ -53,7 +53,11 @@ async function routesOf(edge) {
  */
 export async function routesWithAnId(edge, issuer) {
   const routes = (await routesOf(edge)).filter(({ path }) => path.includes('{'));
-  noneOf(routes.filter(({ path }) => path.replace(ID, '').includes('{')).map(({ path }) => `${path} has a parameter that this attack does not know`)); // prettier-ignore
+  noneOf(
+    routes
+      .filter(({ path }) => path.replace(ID, '').includes('{'))
+      .map(({ path }) => `${path} has a parameter that this attack does not know`),
+  );
   if (routes.length === 0) throw new Error('the description has no route with an id');
   const [ada, eve] = [await issuer.customer('ada'), await issuer.customer('eve')];
   const [hers, his, another] = [await edge.placed(ada), await edge.placed(), await edge.placed()];
@@ -96,7 +100,9 @@ async function fieldsWithAnId(edge) {
   const { data } = await edge.graphql(FIELDS, {});
   const { types, ...roots } = /** @type {any} */ (data?.__schema);
   return ['query', 'mutation', 'subscription'].flatMap((operation) => {
-    const root = types.find((/** @type {Field} */ one) => one.name === roots[`${operation}Type`]?.name); // prettier-ignore
+    const root = types.find(
+      (/** @type {Field} */ one) => one.name === roots[`${operation}Type`]?.name,
+    );
     return /** @type {Field[]} */ (root?.fields ?? [])
       .filter(({ args }) => args.some(({ type }) => (type.ofType ?? type).name === 'ID'))
       .map(({ name, args }) => ({ operation, name, args }));
@@ -191,7 +197,11 @@ const CHANGES = ['dead-letters/1/replay', 'dead-letters/discard', 'subjects/ada/
  * @param {Issuer} issuer
  */
 export async function operations(run, edge, issuer) {
-  const [customer, viewer, roleless] = [await issuer.customer('ada'), await issuer.operator('viewer'), await issuer.operator()]; // prettier-ignore
+  const [customer, viewer, roleless] = [
+    await issuer.customer('ada'),
+    await issuer.operator('viewer'),
+    await issuer.operator(),
+  ];
   const bad = (await issuer.bad('otto'))['by an unknown key'] ?? {};
   const wrong = [];
   let asked = 0;

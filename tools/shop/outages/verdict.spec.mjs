@@ -7,7 +7,11 @@ import { failuresOf } from './verdict.mjs';
 
 /** @param {number | string} status */
 const answer = (status) => ({ route: 'POST /orders', status, took: 20 });
-const tried = { name: 'catalog-killed', during: [202, 503, 504, 'no answer'].map(answer), recovered: '1.1 s' }; // prettier-ignore
+const tried = {
+  name: 'catalog-killed',
+  during: [202, 503, 504, 'no answer'].map(answer),
+  recovered: '1.1 s',
+};
 const untried = { name: 'redis-away', during: [], untried: 'BROKERS_DIR is not set' };
 
 test('a run in which every outage was tried and told as one is well', () =>

@@ -67,7 +67,13 @@ async function consoleWith(
   settings: Partial<ConstructorParameters<typeof MessageKeeper>[0]>,
 ): Promise<[MessageKeeper, NestFastifyApplication, string]> {
   const kept = new MessageKeeper(
-    { DATABASE_URL: undefined, INSTANCE: 'console-1', MESSAGES_KEPT: 3_600_000, MESSAGES_KEPT_MB: 64, ...settings }, // prettier-ignore
+    {
+      DATABASE_URL: undefined,
+      INSTANCE: 'console-1',
+      MESSAGES_KEPT: 3_600_000,
+      MESSAGES_KEPT_MB: 64,
+      ...settings,
+    },
     { write: (_, message) => void logged.push(message) },
   );
   const providers = [{ provide: MessageKeeper, useValue: kept }];
@@ -178,7 +184,11 @@ describe('a handled message that a service reports', () => {
 
   it('has no personal field, neither shown nor searched for', async () => {
     const { body } = (await ask('/api/messages/message-1')).body as { body: string };
-    expect(JSON.parse(body)).toEqual({ orderId: 'order-7', note: 'with care', email: 'somebody@example.org' }); // prettier-ignore
+    expect(JSON.parse(body)).toEqual({
+      orderId: 'order-7',
+      note: 'with care',
+      email: 'somebody@example.org',
+    });
     const found = async (text: string) =>
       ((await ask(`/api/messages?text=${text}`)).body as { messages: unknown[] }).messages.length;
     expect([await found('care'), await found('ada')]).toEqual([1, 0]);
@@ -200,7 +210,9 @@ describe('a handled message that a service reports', () => {
   });
 
   it('is in its conversation and its trace', async () => {
-    expect((await ask('/api/conversations/conversation-1')).body).toMatchObject([{ id: 'message-1' }]); // prettier-ignore
+    expect((await ask('/api/conversations/conversation-1')).body).toMatchObject([
+      { id: 'message-1' },
+    ]);
     expect((await ask(`/api/traces/${'a'.repeat(32)}`)).body).toMatchObject({
       messages: [{ id: 'message-1' }],
     });
@@ -231,7 +243,10 @@ it('spans of the exporter that services use are kept', async () => {
       instance: 'orders-1',
       build: '1.2.3',
       failed: true,
-      attributes: { 'http.response.status_code': 500, events: [{ name: 'parley.saga.step', to: 'reserving' }] }, // prettier-ignore
+      attributes: {
+        'http.response.status_code': 500,
+        events: [{ name: 'parley.saga.step', to: 'reserving' }],
+      },
     },
   ]);
 });
@@ -345,10 +360,17 @@ describe('a console without a store', () => {
   it.each([
     [{}, /no DATABASE_URL/],
     [{ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' }, /being opened|cannot be opened/],
-    [{ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none', MESSAGES_KEPT_MB: 0 }, /MESSAGES_KEPT_MB is 0/], // prettier-ignore
+    [
+      { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none', MESSAGES_KEPT_MB: 0 },
+      /MESSAGES_KEPT_MB is 0/,
+    ],
   ])('of %j takes what it is handled, keeps nothing, and says why', async (settings, why) => {
     const [, other, address] = await consoleWith(settings);
-    const answer = await fetch(`${address}/v1/logs`, { method: 'POST', headers: { ...as, ...JSON_TYPE }, body: '{}' }); // prettier-ignore
+    const answer = await fetch(`${address}/v1/logs`, {
+      method: 'POST',
+      headers: { ...as, ...JSON_TYPE },
+      body: '{}',
+    });
     expect(answer.status).toBe(200);
     const searched = await fetch(`${address}/api/messages`, { headers: as });
     expect([searched.status, await searched.text()]).toEqual([503, expect.stringMatching(why)]);

@@ -63,7 +63,12 @@ async function answer(
     return reply.send(
       rejected === 0
         ? {}
-        : { partialSuccess: { [field]: String(rejected), errorMessage: 'the console cannot keep them' } }, // prettier-ignore
+        : {
+            partialSuccess: {
+              [field]: String(rejected),
+              errorMessage: 'the console cannot keep them',
+            },
+          },
     );
   } catch (error) {
     if (!(error instanceof UnreadableError)) throw error;
@@ -88,7 +93,9 @@ async function unpacked({ headers, body }: FastifyRequest): Promise<Buffer> {
   const bytes = body as Buffer;
   if (headers['content-encoding'] === undefined) return bytes;
   if (headers['content-encoding'] !== 'gzip')
-    throw new UnreadableError(`${headers['content-encoding']} is not understood; send it plain, or by gzip`); // prettier-ignore
+    throw new UnreadableError(
+      `${headers['content-encoding']} is not understood; send it plain, or by gzip`,
+    );
   return unzip(bytes, { maxOutputLength: LARGEST }).catch((error: Error) => {
     throw new UnreadableError(`it cannot be unpacked: ${error.message}`);
   });

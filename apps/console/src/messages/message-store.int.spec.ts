@@ -82,7 +82,10 @@ describe('a search', () => {
     await turn();
     await write(
       handledMessage({ key: 'four', kind: 'command', body: '{"sku":"TEA-1","note":"careful"}' }, 4),
-      handledMessage({ key: 'five', handling: { service: 'insights', outcome: 'dead', error: 'RangeError' } }, 5), // prettier-ignore
+      handledMessage(
+        { key: 'five', handling: { service: 'insights', outcome: 'dead', error: 'RangeError' } },
+        5,
+      ),
       handledMessage(
         { key: 'six', body: null, handling: { outcome: 'retry', error: 'TypeError' } },
         6,
@@ -111,7 +114,10 @@ describe('a search', () => {
     [{ text: '--' }, []],
     [{ from: '2026-11-30T12:00:05Z' }, ['six', 'five']],
     [{ to: '2026-11-30T12:00:02Z' }, ['one']],
-    [{ from: '2026-11-30T12:00:02Z', to: '2026-11-30T12:00:04Z', service: 'notifications' }, ['three', 'two']], // prettier-ignore
+    [
+      { from: '2026-11-30T12:00:02Z', to: '2026-11-30T12:00:04Z', service: 'notifications' },
+      ['three', 'two'],
+    ],
     [{ outcome: `done' or 'a' = 'a` }, []],
   ])('by %j finds %j, the last sent first', async (filter, keys) => {
     expect(await found(filter)).toEqual(keys);
@@ -147,11 +153,20 @@ describe('a search', () => {
 it('a message is found whole, with each handling', async () => {
   const one = handledMessage({ id: 'id-1' });
   await write(one);
-  await write({ ...handledMessage({ id: 'id-1', handling: { service: 'insights', outcome: 'dead', error: 'E', reason: 'why' } }) }); // prettier-ignore
+  await write({
+    ...handledMessage({
+      id: 'id-1',
+      handling: { service: 'insights', outcome: 'dead', error: 'E', reason: 'why' },
+    }),
+  });
   const message = (await store.message('id-1'))!;
   const { message: _, ...handling } = one.handling;
   expect(message).toEqual({ ...one.message, handlings: [handling, expect.anything()] });
-  expect(message.handlings[1]).toMatchObject({ service: 'insights', outcome: 'dead', reason: 'why' }); // prettier-ignore
+  expect(message.handlings[1]).toMatchObject({
+    service: 'insights',
+    outcome: 'dead',
+    reason: 'why',
+  });
   expect(await store.message('id-2')).toBeUndefined();
 });
 
@@ -232,7 +247,9 @@ describe('the store', () => {
     await write(handledMessage());
     await query('update segment set until = clock_timestamp()');
     await segments.complete();
-    const [{ bytes }] = (await query('select bytes from segment where id = 1')) as [{ bytes: string }]; // prettier-ignore
+    const [{ bytes }] = (await query('select bytes from segment where id = 1')) as [
+      { bytes: string },
+    ];
     expect(Number(bytes)).toBeGreaterThan(0);
   });
 

@@ -47,7 +47,10 @@ it('writes what arrives by itself, a message once however often it was handled',
   ]);
   writer.takeSpans([span()]);
   const found = await eventually(() => store.message('id-1'), 'the message');
-  expect(found.handlings.map(({ service }) => service).sort()).toEqual(['insights', 'notifications']); // prettier-ignore
+  expect(found.handlings.map(({ service }) => service).sort()).toEqual([
+    'insights',
+    'notifications',
+  ]);
   expect(await database.dataSource.query('select from message')).toHaveLength(1);
   expect((await store.trace('a'.repeat(32))).spans).toHaveLength(1);
   await writer.stop();

@@ -181,7 +181,10 @@ function handledOf(record: ExportedRecord, origin: Origin): HandledMessage | und
       correlation: nameIn(about['messaging.message.conversation_id']),
       causation: nameIn(about['parley.causation.id']),
       trace,
-      bytes: about['messaging.message.body.size'] === undefined ? null : numberIn(about['messaging.message.body.size']), // prettier-ignore
+      bytes:
+        about['messaging.message.body.size'] === undefined
+          ? null
+          : numberIn(about['messaging.message.body.size']),
       headers: headersIn(about['parley.headers']),
       body: record.body?.stringValue === undefined ? null : clean(record.body.stringValue),
     },

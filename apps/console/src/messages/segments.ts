@@ -168,4 +168,6 @@ export class Segments {
 
 /** In SQL: bytes of a segment, with indexes and large values; of one that is gone, none. */
 const sizeOf = (id: string): string =>
-  TABLES.map((table) => `coalesce(pg_total_relation_size(to_regclass('${table}_' || ${id})), 0)`).join(' + '); // prettier-ignore
+  TABLES.map(
+    (table) => `coalesce(pg_total_relation_size(to_regclass('${table}_' || ${id})), 0)`,
+  ).join(' + ');

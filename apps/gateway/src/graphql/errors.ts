@@ -56,7 +56,11 @@ function told(cause: Error, kind?: OperationTypeNode): Told | undefined {
     shopProblemOf(cause) ?? problemOf(cause, { method: isMutation ? 'POST' : 'GET', hasKey: true });
   if (!answer) return undefined;
   const { title: message, detail, errors } = answer;
-  const extensions = { ...codeOf(cause, answer), ...(detail && { detail }), ...(errors && { errors }) }; // prettier-ignore
+  const extensions = {
+    ...codeOf(cause, answer),
+    ...(detail && { detail }),
+    ...(errors && { errors }),
+  };
   return { message, extensions };
 }
 
@@ -67,7 +71,11 @@ function codeOf(cause: Error, { status }: Problem): { code: string; details?: un
 
 function bug(error: GraphQLError, cause: Error | undefined): Told {
   const reference = currentConversation()?.correlationId;
-  logger.error({ message: `${error.path?.join('.') ?? 'a request'} failed`, error: cause ?? error, reference }); // prettier-ignore
+  logger.error({
+    message: `${error.path?.join('.') ?? 'a request'} failed`,
+    error: cause ?? error,
+    reference,
+  });
   return {
     message: 'Something went wrong here; it was not your request',
     extensions: { code: 'internal', ...(reference !== undefined && { reference }) },

@@ -24,25 +24,100 @@ describe('GraphQL that means harm', () => {
   it.each([
     ['fields inside of each other', deep(50), 'too-complex', 'depth'],
     ['thousands of them', deep(1_500), 'invalid-document', 'Syntax Error'],
-    ['lists of lists', '{ a: orders(first: 500) { edges { node { orderId status total placedAt finishedAt } cursor } } b: orders(first: 500) { edges { node { orderId } cursor } } }', 'too-complex', 'cost'], // prettier-ignore
-    ['many root fields', `{ ${times(11, () => 'products { sku }')} }`, 'too-complex', 'rootFields'], // prettier-ignore
-    ['many aliases', `{ products { ${times(31, (index) => `a${index}: sku`)} } }`, 'too-complex', 'aliases'], // prettier-ignore
-    ['root fields by a fragment', `{ ...F ...F ...F } fragment F on Query { ${times(4, () => 'products { sku }')} }`, 'too-complex', 'rootFields'], // prettier-ignore
-    ['fragments that double', `{ ...F0 } ${doubling} fragment F20 on Query { products { sku } }`, 'too-complex', 'rootFields'], // prettier-ignore
-    ['a fragment inside of itself', '{ ...F } fragment F on Query { products { sku } ...F }', 'invalid-document', 'Cannot spread fragment'], // prettier-ignore
-    ['fragments inside of each other', '{ ...F } fragment F on Query { ...G } fragment G on Query { ...F }', 'invalid-document', 'Cannot spread'], // prettier-ignore
-    ['more words than a document may have', `{ ${times(1_100, () => 'x')} }`, 'invalid-document', '1000 tokens'], // prettier-ignore
-    ['a comment of 20,000 characters', `{ products { sku } } #${'x'.repeat(LIMITS.characters)}`, 'invalid-request', 'query'], // prettier-ignore
-    ['an introspection inside of itself', `{ __schema { types { ${'fields { type { '.repeat(8)} name ${'} }'.repeat(8)} } } }`, 'invalid-document', 'introspection depth'], // prettier-ignore
+    [
+      'lists of lists',
+      '{ a: orders(first: 500) { edges { node { orderId status total placedAt finishedAt } cursor } } b: orders(first: 500) { edges { node { orderId } cursor } } }',
+      'too-complex',
+      'cost',
+    ],
+    ['many root fields', `{ ${times(11, () => 'products { sku }')} }`, 'too-complex', 'rootFields'],
+    [
+      'many aliases',
+      `{ products { ${times(31, (index) => `a${index}: sku`)} } }`,
+      'too-complex',
+      'aliases',
+    ],
+    [
+      'root fields by a fragment',
+      `{ ...F ...F ...F } fragment F on Query { ${times(4, () => 'products { sku }')} }`,
+      'too-complex',
+      'rootFields',
+    ],
+    [
+      'fragments that double',
+      `{ ...F0 } ${doubling} fragment F20 on Query { products { sku } }`,
+      'too-complex',
+      'rootFields',
+    ],
+    [
+      'a fragment inside of itself',
+      '{ ...F } fragment F on Query { products { sku } ...F }',
+      'invalid-document',
+      'Cannot spread fragment',
+    ],
+    [
+      'fragments inside of each other',
+      '{ ...F } fragment F on Query { ...G } fragment G on Query { ...F }',
+      'invalid-document',
+      'Cannot spread',
+    ],
+    [
+      'more words than a document may have',
+      `{ ${times(1_100, () => 'x')} }`,
+      'invalid-document',
+      '1000 tokens',
+    ],
+    [
+      'a comment of 20,000 characters',
+      `{ products { sku } } #${'x'.repeat(LIMITS.characters)}`,
+      'invalid-request',
+      'query',
+    ],
+    [
+      'an introspection inside of itself',
+      `{ __schema { types { ${'fields { type { '.repeat(8)} name ${'} }'.repeat(8)} } } }`,
+      'invalid-document',
+      'introspection depth',
+    ],
     ['no GraphQL', 'select * from orders', 'invalid-document', 'Syntax Error'],
-    ['a document as JSON', JSON.stringify({ kind: 'Document', definitions: [] }), 'invalid-document', 'Syntax Error'], // prettier-ignore
+    [
+      'a document as JSON',
+      JSON.stringify({ kind: 'Document', definitions: [] }),
+      'invalid-document',
+      'Syntax Error',
+    ],
     ['nothing', '', 'invalid-request', 'no query'],
-    ['half a surrogate pair', '{ product(sku: "\ud800") { sku } }', 'invalid-document', 'Syntax Error'], // prettier-ignore
+    [
+      'half a surrogate pair',
+      '{ product(sku: "\ud800") { sku } }',
+      'invalid-document',
+      'Syntax Error',
+    ],
     ['a NUL', '{ products\u0000 { sku } }', 'invalid-document', 'Syntax Error'],
-    ['an unknown operation', 'query A { products { sku } } query B { products { sku } }', 'invalid-document', 'operation name'], // prettier-ignore
-    ['an unknown directive', `{ products ${times(100, () => '@x')} { sku } }`, 'invalid-document', 'directive'], // prettier-ignore
-    ['a subscription without a socket', 'subscription { orderProgress(id: "x") { what } }', 'invalid-document', 'WebSocket'], // prettier-ignore
-    ['a number beyond all', '{ orders(first: 99999999999) { counts { placed } } }', 'invalid-document', '32-bit'], // prettier-ignore
+    [
+      'an unknown operation',
+      'query A { products { sku } } query B { products { sku } }',
+      'invalid-document',
+      'operation name',
+    ],
+    [
+      'an unknown directive',
+      `{ products ${times(100, () => '@x')} { sku } }`,
+      'invalid-document',
+      'directive',
+    ],
+    [
+      'a subscription without a socket',
+      'subscription { orderProgress(id: "x") { what } }',
+      'invalid-document',
+      'WebSocket',
+    ],
+    [
+      'a number beyond all',
+      '{ orders(first: 99999999999) { counts { placed } } }',
+      'invalid-document',
+      '32-bit',
+    ],
   ])('is refused: %s', async (_, query, code, text) => {
     const began = process.cpuUsage(); // of this process: a busy machine does not count
     const answer = await graphql(edge, query);

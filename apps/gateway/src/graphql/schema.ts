@@ -118,7 +118,11 @@ function pagesOfOrders(output: OutputTypes, input: InputTypes): Field<PageArgume
       status: { type: input.get('OrderStatus') },
     },
     resolve: async (_, { first, after, status }, context) => {
-      const filter = { limit: first ?? undefined, before: after ?? undefined, status: status ?? undefined }; // prettier-ignore
+      const filter = {
+        limit: first ?? undefined,
+        before: after ?? undefined,
+        status: status ?? undefined,
+      };
       const page = await context.orders.list(await callerWithOrders(context), filter, {
         signal: context.signal,
       });

@@ -48,11 +48,13 @@ describe('a subscription', () => {
       seen.push(data?.['orderProgress']);
       if (seen.length === 1) await reject(edge, id);
     }
-    expect(seen).toEqual([
-      { number: 1, what: 'order placed', status: 'placed' },
-      { number: 2, what: 'no stock of TEA-0001: sold out', status: null },
-      { number: 3, what: 'order rejected: TEA-0001 is out of stock', status: 'rejected' },
-    ].map((entry) => expect.objectContaining({ number: entry.number, what: entry.what }))); // prettier-ignore
+    expect(seen).toEqual(
+      [
+        { number: 1, what: 'order placed', status: 'placed' },
+        { number: 2, what: 'no stock of TEA-0001: sold out', status: null },
+        { number: 3, what: 'order rejected: TEA-0001 is out of stock', status: 'rejected' },
+      ].map((entry) => expect.objectContaining({ number: entry.number, what: entry.what })),
+    );
     await client.dispose();
   });
 
@@ -89,7 +91,10 @@ describe('a subscription', () => {
     sockets[0]!.socket.close();
     await sockets[0]!.over;
     while (sockets.length === 5)
-      await SocketOnTrial.open(edge.url).then((one) => sockets.push(one), () => undefined); // prettier-ignore
+      await SocketOnTrial.open(edge.url).then(
+        (one) => sockets.push(one),
+        () => undefined,
+      );
     for (const { socket } of sockets) socket.terminate();
   });
 
@@ -100,8 +105,16 @@ describe('a subscription', () => {
     ['a wrong variable', FOLLOW, 'invalid-document'],
     ['no GraphQL', 'subscription {', 'invalid-document'],
     ['an order that is not there', 'subscription { orderProgress(id: "x") { what } }', 'not-found'],
-    ['two at a time', 'subscription { a: orderProgress(id: "x") { what } b: orderProgress(id: "x") { what } }', 'invalid-document'], // prettier-ignore
-    ['many aliases', `subscription { orderProgress(id: "x") { ${Array.from({ length: 31 }, (_, n) => `a${n}: what`).join(' ')} } }`, 'too-complex'], // prettier-ignore
+    [
+      'two at a time',
+      'subscription { a: orderProgress(id: "x") { what } b: orderProgress(id: "x") { what } }',
+      'invalid-document',
+    ],
+    [
+      'many aliases',
+      `subscription { orderProgress(id: "x") { ${Array.from({ length: 31 }, (_, n) => `a${n}: what`).join(' ')} } }`,
+      'too-complex',
+    ],
   ])('is refused: %s', async (_, query, code) => {
     const socket = await SocketOnTrial.connect(edge.url);
     socket.subscribe('a', query);
@@ -116,7 +129,11 @@ describe('a subscription', () => {
     ['an unknown type', { type: 'start', id: 'a' }, 4400],
     ['a document as an object', { type: 'subscribe', id: 'a', payload: { query: {} } }, 4400],
     ['no document', { type: 'subscribe', id: 'a', payload: {} }, 4400],
-    ['a subscription before the beginning', { type: 'subscribe', id: 'a', payload: { query: FOLLOW } }, 4401], // prettier-ignore
+    [
+      'a subscription before the beginning',
+      { type: 'subscribe', id: 'a', payload: { query: FOLLOW } },
+      4401,
+    ],
     ['a message that is too large', 'x'.repeat(70_000), 1009],
     ['a token that is no text', { type: 'connection_init', payload: { authorization: {} } }, 4403],
   ])('ends with its socket after %s', async (_, message, code) => {
@@ -192,7 +209,8 @@ describe('a subscription', () => {
   });
 
   it('leaves requests that offer another protocol as they are', async () => {
-    const offer = 'connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n'; // prettier-ignore
+    const offer =
+      'connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n';
     const body = JSON.stringify({ query: '{ product(sku: "TEA-0001") { sku } }' });
     const answers = [
       `GET /products HTTP/1.1\r\nhost: edge\r\n${offer}\r\n`,
@@ -264,7 +282,11 @@ describe('a subscription of a customer', () => {
 
   it.each([
     ['a list', '{ orders { counts { placed } } }', ['unauthenticated']],
-    ['an order', '{ order(id: "b3f1c9de-8d4a-4e2e-9a57-3c1f6b0f5a11") { status } }', ['unauthenticated']], // prettier-ignore
+    [
+      'an order',
+      '{ order(id: "b3f1c9de-8d4a-4e2e-9a57-3c1f6b0f5a11") { status } }',
+      ['unauthenticated'],
+    ],
     ['the products', '{ products { sku } }', undefined],
   ])('is like a query without a token: %s', async (_, query, codes) => {
     const { errors } = await graphql(edge, query);
@@ -275,7 +297,8 @@ describe('a subscription of a customer', () => {
 
   it('is of an order that others do not see by query, either', async () => {
     const id = await placed(edge, await issuer.headers('ada'));
-    const query = 'query ($id: ID!) { order(id: $id) { status } orders { edges { node { orderId } } } }'; // prettier-ignore
+    const query =
+      'query ($id: ID!) { order(id: $id) { status } orders { edges { node { orderId } } } }';
     const eve = await graphql(edge, query, { id }, await issuer.headers('eve'));
     expect(eve.data).toEqual({ order: null, orders: { edges: [] } });
     const ada = await graphql(edge, query, { id }, await issuer.headers('ada'));
@@ -283,7 +306,8 @@ describe('a subscription of a customer', () => {
   });
 
   it("is of a guest's one order", async () => {
-    const text = 'mutation ($key: String!, $order: NewOrderInput!) { placeOrder(idempotencyKey: $key, order: $order) { orderId guest { token } } }'; // prettier-ignore
+    const text =
+      'mutation ($key: String!, $order: NewOrderInput!) { placeOrder(idempotencyKey: $key, order: $order) { orderId guest { token } } }';
     const { data } = await graphql(edge, text, { key: randomUUID(), order: NEW_ORDER });
     await edge.harness.settled();
     const { orderId: id, guest } = (

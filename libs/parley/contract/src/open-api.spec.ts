@@ -40,7 +40,9 @@ it('shows a stream as frames, with its errors in the last one', () => {
     deadline: '1m',
     silence: '5s',
   });
-  const { post } = openApiOf('night-shop', [schemaOf(Watch)]).paths['/night_shop.NightShop/WatchPrices']!; // prettier-ignore
+  const { post } = openApiOf('night-shop', [schemaOf(Watch)]).paths[
+    '/night_shop.NightShop/WatchPrices'
+  ]!;
   expect(post).toMatchObject({
     description:
       'A stream: items within 60000 ms, none later than 5000 ms after the one before. May be repeated: idempotent.',

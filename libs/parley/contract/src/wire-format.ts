@@ -201,7 +201,10 @@ class Survey {
 
 /** The sources of the functions by which checks change a text. */
 function overwritesOf(checks: readonly z.core.$ZodCheck[] | undefined): readonly string[] {
-  return (checks ?? []).map(({ _zod: { def } }) => def).filter((def): def is z.core.$ZodCheckOverwriteDef => def.check === 'overwrite').map(({ tx }) => String(tx)); // prettier-ignore
+  return (checks ?? [])
+    .map(({ _zod: { def } }) => def)
+    .filter((def): def is z.core.$ZodCheckOverwriteDef => def.check === 'overwrite')
+    .map(({ tx }) => String(tx));
 }
 
 /** JSON writes null for an undefined item of a list. */

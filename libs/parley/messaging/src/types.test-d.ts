@@ -237,8 +237,13 @@ const List = stream('stock.list-shelves', {
 });
 // @ts-expect-error how long all of it may take is for the contract to say
 stream('stock.watch-shelves', { request: Shelf, item: Shelf });
-// @ts-expect-error nothing replaces the items of a stream
-stream('stock.hedge-shelves', { request: Shelf, item: Shelf, deadline: '1m', resilience: { hedge: true } }); // prettier-ignore
+stream('stock.hedge-shelves', {
+  request: Shelf,
+  item: Shelf,
+  deadline: '1m',
+  // @ts-expect-error nothing replaces the items of a stream
+  resilience: { hedge: true },
+});
 
 export class ShelfController {
   @Handles(List)

@@ -201,7 +201,11 @@ it('wait in a bounded number while the console does not answer; the dropped ones
   answer();
   await sending;
   expect(sent()).toHaveLength(2_001);
-  const dropped = received.map(({ resource }) => of(resource)).flatMap((about) => (about as { 'parley.records.dropped'?: string })['parley.records.dropped'] ?? []); // prettier-ignore
+  const dropped = received
+    .map(({ resource }) => of(resource))
+    .flatMap(
+      (about) => (about as { 'parley.records.dropped'?: string })['parley.records.dropped'] ?? [],
+    );
   expect(dropped).toEqual(['100']);
 });
 
@@ -211,7 +215,9 @@ it('are dropped and counted while the console refuses them, which is logged once
     records.observer.handled!(handling());
     await records.flush();
   }
-  expect(logged).toEqual([`handled messages cannot be sent to ${endpoint}/v1/logs: 503 Service Unavailable`]); // prettier-ignore
+  expect(logged).toEqual([
+    `handled messages cannot be sent to ${endpoint}/v1/logs: 503 Service Unavailable`,
+  ]);
   status = 200;
   records.observer.handled!(handling());
   await records.flush();

@@ -13,7 +13,8 @@ const handling = (over: Partial<Handling> = {}): Handling => ({
   body: Buffer.from('{}'),
   ...over,
 });
-const DONE_BY = 'messaging_operation_name="process",messaging_system="unknown",messaging_destination_name="inventory.reserve-stock",messaging_consumer_group_name="inventory"'; // prettier-ignore
+const DONE_BY =
+  'messaging_operation_name="process",messaging_system="unknown",messaging_destination_name="inventory.reserve-stock",messaging_consumer_group_name="inventory"';
 const of = `kind="command",contract="inventory.reserve-stock",subscription="inventory"`;
 
 describe('metrics', () => {
@@ -59,14 +60,25 @@ describe('metrics', () => {
 
   it('counts messages that were handed to a technology, and how long it took', async () => {
     const metrics = new Metrics();
-    const messages = ['orders.placed', 'orders.placed', 'orders.paid'].map((name) => ({ contract: { name } })); // prettier-ignore
+    const messages = ['orders.placed', 'orders.placed', 'orders.paid'].map((name) => ({
+      contract: { name },
+    }));
     metrics.observer.sent!({ technology: 'sqs', messages, milliseconds: 7 } as never);
-    metrics.observer.sent!({ technology: 'sqs', messages: [], milliseconds: 7, error: 'NotStoredError' }); // prettier-ignore
+    metrics.observer.sent!({
+      technology: 'sqs',
+      messages: [],
+      milliseconds: 7,
+      error: 'NotStoredError',
+    });
     const of = 'messaging_operation_name="send",messaging_system="aws_sqs"';
     const text = await metrics.text();
-    expect(text).toContain(`messaging_client_sent_messages_total{${of},messaging_destination_name="orders.placed"} 2`); // prettier-ignore
+    expect(text).toContain(
+      `messaging_client_sent_messages_total{${of},messaging_destination_name="orders.placed"} 2`,
+    );
     expect(text).toContain(`messaging_client_operation_duration_seconds_count{${of}} 1`);
-    expect(text).toContain(`messaging_client_operation_duration_seconds_count{${of},error_type="NotStoredError"} 1`); // prettier-ignore
+    expect(text).toContain(
+      `messaging_client_operation_duration_seconds_count{${of},error_type="NotStoredError"} 1`,
+    );
   });
 
   describe('as OpenMetrics', () => {
@@ -76,7 +88,12 @@ describe('metrics', () => {
     it('has examples of the traces that are exported', async () => {
       const metrics = new Metrics({ hasTraces: true });
       metrics.observer.handled!(handling({ envelope: { traceparent } as never }));
-      metrics.observer.handled!(handling({ milliseconds: 2_000, envelope: { traceparent: traceparent.replace(/1$/, '0') } as never })); // prettier-ignore
+      metrics.observer.handled!(
+        handling({
+          milliseconds: 2_000,
+          envelope: { traceparent: traceparent.replace(/1$/, '0') } as never,
+        }),
+      );
       const { body, type } = await metrics.answer(open);
       expect(type).toContain('application/openmetrics-text');
       expect(body.endsWith('# EOF\n')).toBe(true);

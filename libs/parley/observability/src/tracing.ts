@@ -48,7 +48,17 @@ type MessageFields = Partial<
 
 type SendableContract = Parameters<Tracing['create']>[0];
 
-const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT']); // prettier-ignore
+const METHODS = new Set([
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'PATCH',
+  'DELETE',
+  'OPTIONS',
+  'TRACE',
+  'CONNECT',
+]);
 
 /** The span of an HTTP request. */
 export interface RequestSpan {

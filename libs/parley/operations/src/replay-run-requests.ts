@@ -11,7 +11,11 @@ import { type AdmittedRequest, type OperationsAnswer, failed, read } from './ope
 
 const DEFAULT_RATE_PER_SECOND = 10;
 
-const name = z.string().min(1).max(500).refine((text) => !text.includes('\0'), 'must not contain NUL'); // prettier-ignore
+const name = z
+  .string()
+  .min(1)
+  .max(500)
+  .refine((text) => !text.includes('\0'), 'must not contain NUL');
 const Reason = z.string().trim().min(1, 'say why').max(1000);
 const Begin = z.strictObject({
   subscription: name,

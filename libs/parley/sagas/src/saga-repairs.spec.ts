@@ -103,8 +103,13 @@ describe('a saga that is stuck', () => {
     await harness.advance('40m');
     for (const loan of ['l-1', 'l-2'])
       expect((await find(loan)).timeouts).toMatchObject([
-        { name: 'in checking', paused: true, failures: FAILURES_UNTIL_PAUSE, error: 'the desk is closed' },
-      ]); // prettier-ignore
+        {
+          name: 'in checking',
+          paused: true,
+          failures: FAILURES_UNTIL_PAUSE,
+          error: 'the desk is closed',
+        },
+      ]);
     await ask('l-3');
     expect((await find('l-3')).stage).toBe('checking');
     broken.timeout = false;

@@ -87,7 +87,20 @@ function system({
     deliverAll(contract, [{ message, envelope: envelope(id) }]);
   const find = (key: string, name = 'trip') => transactions.run((tx) => store.find(tx, name, key));
   const { suspects } = database;
-  return { clock, sent, log, broken, hanging, runs, timeouts, store, suspects, deliver, deliverAll, find }; // prettier-ignore
+  return {
+    clock,
+    sent,
+    log,
+    broken,
+    hanging,
+    runs,
+    timeouts,
+    store,
+    suspects,
+    deliver,
+    deliverAll,
+    find,
+  };
 }
 
 const envelope = (id: string, correlationid = 'the journey') =>

@@ -94,7 +94,11 @@ export class SagaRunner {
       .some((trigger) => trigger.starts && trigger.contract.name === contract.name);
     const stored = starts
       ? NONE
-      : await this.store.load(tx, saga.name, arrived.map(({ key }) => key)); // prettier-ignore
+      : await this.store.load(
+          tx,
+          saga.name,
+          arrived.map(({ key }) => key),
+        );
     const steps = arrived.flatMap((one) => this.step(saga, contract, one, stored.get(one.key)));
     if (steps.length === 0) return;
     const begun = starts ? await this.begin(tx, saga, steps) : undefined;

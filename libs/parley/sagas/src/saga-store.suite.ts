@@ -323,7 +323,10 @@ export function describeSagaStore(
         const step = (order: readonly string[]) =>
           tx(async (t) => {
             const loaded = await store.load(t, 'trip', order);
-            await store.save(t, order.map((key) => changed(key, loaded.get(key)!.version))); // prettier-ignore
+            await store.save(
+              t,
+              order.map((key) => changed(key, loaded.get(key)!.version)),
+            );
           });
         await Promise.all(
           Array.from({ length: 8 }, (_, n) => step(n % 2 ? keys : keys.toReversed())),

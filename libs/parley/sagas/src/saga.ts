@@ -237,7 +237,8 @@ export class Saga<S extends object, K extends keyof S & string> implements Defin
   }
 
   stages(): readonly string[] {
-    const { stage } = (this.options.state as { shape?: { stage?: { options?: unknown } } }).shape ?? {}; // prettier-ignore
+    const { stage } =
+      (this.options.state as { shape?: { stage?: { options?: unknown } } }).shape ?? {};
     const options = stage?.options;
     return Array.isArray(options) ? options.filter((one) => typeof one === 'string') : [];
   }

@@ -30,9 +30,16 @@ let inner: MemorySagaStore;
 let store: SealedSagaStore;
 
 const begun = (key = 'r-1'): SagaStart => ({
-  name: 'ride', key, state: { ...STATE, rideId: key }, stage: 'booked', done: false, correlationId: 'c-1', traceparent: 't', arm: [{ name: 'overdue', after: 0, times: 0 }],
+  name: 'ride',
+  key,
+  state: { ...STATE, rideId: key },
+  stage: 'booked',
+  done: false,
+  correlationId: 'c-1',
+  traceparent: 't',
+  arm: [{ name: 'overdue', after: 0, times: 0 }],
   entry: { at: new Date(0).toISOString(), trigger: 'ride.requested', said: [] },
-}); // prettier-ignore
+});
 /** As it lies in the table. */
 const stored = async (key = 'r-1') => JSON.stringify(await inner.find(NO_TX, 'ride', key));
 

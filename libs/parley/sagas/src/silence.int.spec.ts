@@ -105,7 +105,11 @@ describe.each(['alone', 'beside another instance'])('the timeout of a saga, %s',
     const { suspects } = struck.get(Messaging).store!;
     const step = idsFor('trip', tripId, `${TIMEOUT} 1`)('step');
     await eventually(
-      () => suspects!.unfinished('trips.trip', step).then((left) => left.length === 0, () => false), // prettier-ignore
+      () =>
+        suspects!.unfinished('trips.trip', step).then(
+          (left) => left.length === 0,
+          () => false,
+        ),
       'the step to have an outcome',
       TAKEN_WITHIN,
     );

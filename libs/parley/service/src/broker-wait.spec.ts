@@ -25,7 +25,13 @@ async function listen(
 describe('where a URL leads', () => {
   it.each<[string, readonly [string, number][]]>([
     ['amqp://user:se:cret@rabbit/vhost', [['rabbit', 5672]]],
-    ['kafka://parley:secret@a:9093,b?sasl=plain', [['a', 9093], ['b', 9092]]], // prettier-ignore
+    [
+      'kafka://parley:secret@a:9093,b?sasl=plain',
+      [
+        ['a', 9093],
+        ['b', 9092],
+      ],
+    ],
     ['redis://[::1]:6380', [['::1', 6380]]],
     ['mqtts://broker', [['broker', 8883]]],
     ['sqs://eu-central-1', []],

@@ -126,10 +126,14 @@ describe('a network that loses open connections without a sign', () => {
       (await fetch(`${url}/health/ready`)).json() as Promise<{ status: string; error?: object }>;
     await eventually(async () => (await ready()).status === 'ok', 'it to be ready');
     road.swallow();
-    const unready = await eventually(async () => {
-      const told = await ready();
-      return told.status !== 'ok' && told;
-    }, 'readiness to name it', 15_000); // prettier-ignore
+    const unready = await eventually(
+      async () => {
+        const told = await ready();
+        return told.status !== 'ok' && told;
+      },
+      'readiness to name it',
+      15_000,
+    );
     // Either, by which of its connections was asked first: new ones work.
     expect(Object.keys(unready.error ?? {})).toEqual(
       expect.arrayContaining([expect.stringMatching(/^(database|outbox)$/)]),

@@ -109,7 +109,9 @@ class FailingStarts {
   constructor(faults: Faults) {
     const run = `t${randomBytes(3).toString('hex')}`;
     this.fine = `${run}fine`;
-    this.starts = Object.entries(faults).flatMap(([technology, those]) => those.map((fault) => ({ ...fault, technology }))).map((fault, index) => ({ ...fault, name: `${run}x${index}` })); // prettier-ignore
+    this.starts = Object.entries(faults)
+      .flatMap(([technology, those]) => those.map((fault) => ({ ...fault, technology })))
+      .map((fault, index) => ({ ...fault, name: `${run}x${index}` }));
     this.runnable = this.starts.filter((start) => missingFor(start).length === 0);
     const absent = [...new Set(this.starts.flatMap(missingFor))];
     if (absent.length > 0)
@@ -169,7 +171,11 @@ class FailingStarts {
   }
 
   sentence(start: Start): RegExp {
-    const pattern = (says: string) => this.filled(says, start).split('…').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('[^\\n]*'); // prettier-ignore
+    const pattern = (says: string) =>
+      this.filled(says, start)
+        .split('…')
+        .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+        .join('[^\\n]*');
     return new RegExp(`^(${[start.says].flat().map(pattern).join('|')})\\n$`);
   }
 

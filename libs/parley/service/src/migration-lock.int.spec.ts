@@ -114,7 +114,7 @@ const pausedSession = (name: string): Promise<number> =>
       [name],
     );
     return (rows as { pid: number }[])[0]?.pid;
-  }, 'the migration to be under way'); // prettier-ignore
+  }, 'the migration to be under way');
 
 describe('a migration of a table that a transaction keeps in use', () => {
   beforeEach(async () => {

@@ -192,7 +192,12 @@ async function messagingOptions(
 
 function recordsOf(
   service: string,
-  { MESSAGES_ENDPOINT: endpoint, INSTANCE: instance, BUILD: build, OPERATIONS_TOKEN: token }: Environment, // prettier-ignore
+  {
+    MESSAGES_ENDPOINT: endpoint,
+    INSTANCE: instance,
+    BUILD: build,
+    OPERATIONS_TOKEN: token,
+  }: Environment,
   { write: log }: Logger,
 ): MessageRecords | undefined {
   return endpoint === 'none'

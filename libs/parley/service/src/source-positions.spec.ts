@@ -56,7 +56,11 @@ describe('positions in stacks', () => {
     const before = Error.prepareStackTrace;
     try {
       mapStacks();
-      const odd = Object.defineProperty(new Error('odd'), 'name', { get: () => { throw new Error('not to be named'); } }); // prettier-ignore
+      const odd = Object.defineProperty(new Error('odd'), 'name', {
+        get: () => {
+          throw new Error('not to be named');
+        },
+      });
       expect(new TypeError('plain').stack).toMatch(
         /^TypeError: plain\n {4}at .*source-positions\.spec\.ts:\d+:\d+/,
       );

@@ -43,7 +43,11 @@ const delivery = { technology: 'memory', kind: 'command', subscription: 'orders'
 const process = (
   { tracing }: Telemetry,
   contract: string,
-  { attempt = 1, kept = false, traceparent }: { attempt?: number; kept?: boolean; traceparent?: string } = {}, // prettier-ignore
+  {
+    attempt = 1,
+    kept = false,
+    traceparent,
+  }: { attempt?: number; kept?: boolean; traceparent?: string } = {},
 ) =>
   tracing.process({
     ...delivery,

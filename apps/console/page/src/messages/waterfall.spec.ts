@@ -34,8 +34,22 @@ describe('the picture of a trace', () => {
     const message = {
       ...{ id: 'm', contract: 'orders.order-placed', kind: 'event' },
       handlings: [
-        { service: 'insights', subscription: 'insights', outcome: 'dead', attempt: 1, at: '2026-11-30T12:00:00.090Z', took: 40 }, // prettier-ignore
-        { service: 'orders', subscription: 'orders', outcome: 'done', attempt: 1, at: '2026-11-30T12:00:00.050Z', took: 10 }, // prettier-ignore
+        {
+          service: 'insights',
+          subscription: 'insights',
+          outcome: 'dead',
+          attempt: 1,
+          at: '2026-11-30T12:00:00.090Z',
+          took: 40,
+        },
+        {
+          service: 'orders',
+          subscription: 'orders',
+          outcome: 'done',
+          attempt: 1,
+          at: '2026-11-30T12:00:00.050Z',
+          took: 10,
+        },
       ],
     } as unknown as KeptMessage;
     const { bars, took } = waterfallOf({ spans: [], messages: [message] });

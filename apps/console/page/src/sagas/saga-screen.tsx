@@ -146,7 +146,13 @@ function Repairs({ saga: { repairs = [] } }: { readonly saga: Saga }) {
 }
 
 const TONES = { past: '', 'to come': '', overdue: 'warn', failing: 'bad', asks: 'bad' } as const;
-const TAGS = { past: 'plain', 'to come': 'plain', overdue: 'warn', failing: 'bad', asks: 'bad' } as const; // prettier-ignore
+const TAGS = {
+  past: 'plain',
+  'to come': 'plain',
+  overdue: 'warn',
+  failing: 'bad',
+  asks: 'bad',
+} as const;
 
 function Timeline({ saga }: { readonly saga: Saga }) {
   const moments = timelineOf(saga, useNow());

@@ -68,9 +68,13 @@ export function repairsOf({
   const choices: readonly (RepairChoice | false)[] = [
     isPaused && { verb: 'resume', label: 'Resume …', steps: [] },
     names.length > 0 && { verb: 'retry', label: 'Retry now …', steps: names },
-    skippable.length > 0 && { verb: 'skip', label: 'Skip a step …', steps: [...new Set(skippable)] },
+    skippable.length > 0 && {
+      verb: 'skip',
+      label: 'Skip a step …',
+      steps: [...new Set(skippable)],
+    },
     { verb: 'cancel', label: 'Cancel …', steps: [] },
-  ]; // prettier-ignore
+  ];
   return choices.filter((one) => one !== false);
 }
 

@@ -54,11 +54,24 @@ describe('sagas and saga', () => {
     ...saga('o-2', 'c-2'),
     state: { orderId: 'o-2' },
     history: [
-      { at: '2026-11-23T09:00:00.000Z', trigger: 'orders.order-placed', to: 'reserving', said: ['inventory.reserve-stock'] },
-      { at: '2026-11-23T09:00:01.000Z', trigger: 'timeout', from: 'reserving', to: 'releasing', said: [] },
+      {
+        at: '2026-11-23T09:00:00.000Z',
+        trigger: 'orders.order-placed',
+        to: 'reserving',
+        said: ['inventory.reserve-stock'],
+      },
+      {
+        at: '2026-11-23T09:00:01.000Z',
+        trigger: 'timeout',
+        from: 'reserving',
+        to: 'releasing',
+        said: [],
+      },
     ],
-    timeouts: [{ name: 'payment', due: '2026-11-23T09:10:00.000Z', times: 0, failures: 2, error: 'away' }],
-  }; // prettier-ignore
+    timeouts: [
+      { name: 'payment', due: '2026-11-23T09:10:00.000Z', times: 0, failures: 2, error: 'away' },
+    ],
+  };
 
   it('shows one with its history, found by its key', async () => {
     orders.answers = {
@@ -109,15 +122,32 @@ describe('sagas and saga', () => {
       'GET /operations/status': [
         {
           body: {
-            paused: [{ subscription: 'payments', since: Date.parse('2026-11-23T12:04:00Z'), reason: 'no db' }],
+            paused: [
+              {
+                subscription: 'payments',
+                since: Date.parse('2026-11-23T12:04:00Z'),
+                reason: 'no db',
+              },
+            ],
           },
         },
       ],
-    }; // prettier-ignore
+    };
     expect(await why()).toBe(
       'waits 26 min for payments.captured; its consumer is paused since 12:04: no db',
     );
-    answered({ timeouts: [{ name: 'late', due: '9999-01-01T00:00:00Z', times: 0, failures: 9, paused: true, error: 'away' }] }); // prettier-ignore
+    answered({
+      timeouts: [
+        {
+          name: 'late',
+          due: '9999-01-01T00:00:00Z',
+          times: 0,
+          failures: 9,
+          paused: true,
+          error: 'away',
+        },
+      ],
+    });
     expect(await why()).toBe('asks: its timeout "late" failed 9 times and is paused: away');
     answered({ deadSteps: [{ id: '4', contract: 'payments.captured', error: 'TypeError: x' }] });
     expect(await why()).toBe(
@@ -129,7 +159,11 @@ describe('sagas and saga', () => {
       'waits 26 min for payments.captured; inventory.reserve-stock is dead letter payments/3',
     );
     payments.answers = {};
-    answered({ timeouts: [{ name: 'late', due: '2026-11-23T09:10:00.000Z', times: 0, failures: 2, error: 'away' }] }); // prettier-ignore
+    answered({
+      timeouts: [
+        { name: 'late', due: '2026-11-23T09:10:00.000Z', times: 0, failures: 2, error: 'away' },
+      ],
+    });
     expect(await why()).toBe(
       'waits 26 min for payments.captured; its timeout "late" failed 2 times: away',
     );

@@ -4,11 +4,36 @@ import { join } from 'node:path';
 import { at, parley, type Ran, RecordedTerminal, ScriptedInstance } from '../command-line.fixture';
 
 const letter = {
-  id: '7', subscription: 'orders.fulfilment', headers: { type: 'payments.payment-declined', contractversion: '1', producerinstance: 'payments-1' }, body: '{"orderId":"o-1","lines":[{"quantity":1}]}',
-  attempts: 4, edits: 2, died: '2026-11-23T09:00:00.000Z', holds: true, group: 'c0ffee00',
-  failure: { error: 'TypeError', message: 'no reason\nat all', stack: 'TypeError: no reason\n    at decide', tries: 16, instance: 'orders-1', firstFailedAt: '2026-11-23T08:59:00.000Z' },
-  replay: { letter: '7', contract: 'payments.payment-declined', handler: 'FulfilmentSaga.on', expect: 'handled', why: 'it runs', lane: { key: 'o-1', held: true, waiting: 3 } },
-}; // prettier-ignore
+  id: '7',
+  subscription: 'orders.fulfilment',
+  headers: {
+    type: 'payments.payment-declined',
+    contractversion: '1',
+    producerinstance: 'payments-1',
+  },
+  body: '{"orderId":"o-1","lines":[{"quantity":1}]}',
+  attempts: 4,
+  edits: 2,
+  died: '2026-11-23T09:00:00.000Z',
+  holds: true,
+  group: 'c0ffee00',
+  failure: {
+    error: 'TypeError',
+    message: 'no reason\nat all',
+    stack: 'TypeError: no reason\n    at decide',
+    tries: 16,
+    instance: 'orders-1',
+    firstFailedAt: '2026-11-23T08:59:00.000Z',
+  },
+  replay: {
+    letter: '7',
+    contract: 'payments.payment-declined',
+    handler: 'FulfilmentSaga.on',
+    expect: 'handled',
+    why: 'it runs',
+    lane: { key: 'o-1', held: true, waiting: 3 },
+  },
+};
 
 const LETTERS = '/operations/dead-letters';
 const LIST = `GET ${LETTERS}?limit=50&newest=true`;

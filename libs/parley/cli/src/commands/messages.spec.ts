@@ -16,7 +16,10 @@ const json = async (...words: string[]): Promise<unknown> =>
 const handling = (subscription: string, outcome = 'done') => ({
   ...{ at: '2026-11-30T12:00:01.000Z', service: subscription, subscription, outcome },
   ...{ instance: `${subscription}-1`, build: '1.2.3', attempt: 4, tries: 2, took: 4.4, waited: 12 },
-  ...{ error: outcome === 'dead' ? 'RangeError' : null, reason: outcome === 'dead' ? 'too much' : null }, // prettier-ignore
+  ...{
+    error: outcome === 'dead' ? 'RangeError' : null,
+    reason: outcome === 'dead' ? 'too much' : null,
+  },
 });
 const message = (id: string, over: object = {}) => ({
   ...{ id, sent: '2026-11-30T12:00:00.000Z', contract: 'orders.order-placed', kind: 'event' },
@@ -28,14 +31,27 @@ const message = (id: string, over: object = {}) => ({
 
 describe('messages list', () => {
   it('searches by what is typed, and says where it goes on', async () => {
-    const asked = 'GET /api/messages?text=tea-1&key=order-7&outcome=dead&from=2026-11-30T00:00:00.000Z&limit=10'; // prettier-ignore
+    const asked =
+      'GET /api/messages?text=tea-1&key=order-7&outcome=dead&from=2026-11-30T00:00:00.000Z&limit=10';
     const page = {
       messages: [message('m-1', { handlings: [handling('mails', 'dead'), handling('insights')] })],
       next: '3.17.m-1',
       through: '2026-11-30T12:00:00.000Z',
     };
     operators.answers[asked] = [{ body: page }, { body: page }];
-    const words = ['list', '--text', 'tea-1', '--key', 'order-7', '--outcome', 'dead', '--from', '2026-11-30', '--limit', '10']; // prettier-ignore
+    const words = [
+      'list',
+      '--text',
+      'tea-1',
+      '--key',
+      'order-7',
+      '--outcome',
+      'dead',
+      '--from',
+      '2026-11-30',
+      '--limit',
+      '10',
+    ];
     const { code, out } = await run(...words);
     expect(out).toMatch(
       /orders\.order-placed +order-7 +orders +mails dead RangeError, insights done +m-1/,
@@ -65,7 +81,10 @@ describe('messages list', () => {
     });
     // The answers are used up: the next question is refused, and the command ends.
     expect((await following).code).toBe(1);
-    const ids = terminal.out.trim().split('\n').map((line) => line.split('  ').at(-1)); // prettier-ignore
+    const ids = terminal.out
+      .trim()
+      .split('\n')
+      .map((line) => line.split('  ').at(-1));
     expect(ids).toEqual(['m-1', 'm-2', 'm-1']);
   });
 
@@ -129,7 +148,15 @@ it('messages conversation is a tree of causes, also where forged ids form a ring
 });
 
 it('messages trace lists spans, or the handlings where no span came', async () => {
-  const span = { id: 's', parent: null, name: 'POST /orders', service: 'gateway', started: 1_000, took: 2_500, failed: true }; // prettier-ignore
+  const span = {
+    id: 's',
+    parent: null,
+    name: 'POST /orders',
+    service: 'gateway',
+    started: 1_000,
+    took: 2_500,
+    failed: true,
+  };
   operators.answers['GET /api/traces/t-1'] = [
     { body: { spans: [span], messages: [] } },
     { body: { spans: [], messages: [message('m-1')] } },
@@ -141,7 +168,12 @@ it('messages trace lists spans, or the handlings where no span came', async () =
 });
 
 it('messages store is not well where something had to be left out', async () => {
-  const figures = { kept: { hours: 24, bytes: 1_073_741_824 }, bytes: 52_428_800, received: 9, droppedBySenders: 0 }; // prettier-ignore
+  const figures = {
+    kept: { hours: 24, bytes: 1_073_741_824 },
+    bytes: 52_428_800,
+    received: 9,
+    droppedBySenders: 0,
+  };
   const body = { ...figures, since: '2026-11-30T12:00:00.000Z', dropped: 2 };
   operators.answers['GET /api/messages/store'] = [{ body }, { body: { ...body, dropped: 0 } }];
   const { code, out } = await run('store');

@@ -36,17 +36,31 @@ const Store = z.looseObject({
 });
 
 const FILTER = {
-  text: { type: 'string', value: 'WORDS', help: 'whose body has all of these words, or their beginnings' },
+  text: {
+    type: 'string',
+    value: 'WORDS',
+    help: 'whose body has all of these words, or their beginnings',
+  },
   key: { type: 'string', value: 'KEY', help: 'of this lane: an order, a customer' },
   correlation: { type: 'string', value: 'ID', help: 'of this conversation' },
   contract: { type: 'string', value: 'NAME', help: 'of this contract' },
-  kind: { type: 'string', value: 'KIND', help: 'of this kind', choices: ['call', 'command', 'broadcast', 'event'] },
+  kind: {
+    type: 'string',
+    value: 'KIND',
+    help: 'of this kind',
+    choices: ['call', 'command', 'broadcast', 'event'],
+  },
   service: { type: 'string', value: 'S', help: 'that this service sent or handled' },
-  outcome: { type: 'string', value: 'OUTCOME', help: 'with such a handling', choices: ['done', 'duplicate', 'retry', 'dead', 'parked'] },
+  outcome: {
+    type: 'string',
+    value: 'OUTCOME',
+    help: 'with such a handling',
+    choices: ['done', 'duplicate', 'retry', 'dead', 'parked'],
+  },
   error: { type: 'string', value: 'CLASS', help: 'that failed with this class of error' },
   from: { type: 'string', value: 'TIME', help: 'sent since then, or so long ago: 2h' },
   to: { type: 'string', value: 'TIME', help: 'sent before' },
-} as const; // prettier-ignore
+} as const;
 
 type Asked = Given<keyof typeof FILTER | 'limit' | 'follow' | 'after'>;
 
@@ -118,10 +132,7 @@ const pageOf = (given: Asked, { consoles }: Session): Promise<z.infer<typeof Pag
           'error',
           'after',
         ] as const
-      ).map(
-        // prettier-ignore
-        (name) => [name, given.text(name)],
-      ),
+      ).map((name) => [name, given.text(name)]),
     ),
     from: given.time('from'),
     to: given.time('to'),
@@ -143,10 +154,18 @@ const show = command({
       Message,
     );
     const { contract, kind, sent, source, instance, build, headers, body, handlings } = message;
-    const known = { key: message.key, conversation: message.correlation, cause: message.causation, trace: message.trace, ...headers }; // prettier-ignore
+    const known = {
+      key: message.key,
+      conversation: message.correlation,
+      cause: message.causation,
+      trace: message.trace,
+      ...headers,
+    };
     const text = [
       `${paint('cyan', contract)}  ${kind}, sent ${moment(sent)} by ${[source, instance, build].filter(Boolean).join(', ')}`,
-      ...Object.entries(known).flatMap(([name, value]) => (value === null ? [] : [`${name}: ${value}`])), // prettier-ignore
+      ...Object.entries(known).flatMap(([name, value]) =>
+        value === null ? [] : [`${name}: ${value}`],
+      ),
       '── handlings',
       table(
         [

@@ -68,7 +68,9 @@ export async function reasonOf(
   if (asks !== undefined) return asks;
   const waits = waitsIn(found, now);
   const cause =
-    causeInLetters(found, dead) ?? (await causeInConsumers(fleet, found, service)) ?? next(found, now); // prettier-ignore
+    causeInLetters(found, dead) ??
+    (await causeInConsumers(fleet, found, service)) ??
+    next(found, now);
   return cause === undefined ? waits : `${waits}; ${cause}`;
 }
 
@@ -78,7 +80,8 @@ function asksIn({ name, timeouts, deadSteps }: Waiting, service: string): string
     return `asks: its timeout "${paused.name}" failed ${paused.failures} times and is paused: ${paused.error ?? 'no reason given'}`;
   const [step] = deadSteps;
   return (
-    step && `asks: its step for ${step.contract} died in ${service}.${name}: ${step.error} (dead letter ${service}/${step.id})` // prettier-ignore
+    step &&
+    `asks: its step for ${step.contract} died in ${service}.${name}: ${step.error} (dead letter ${service}/${step.id})`
   );
 }
 

@@ -7,8 +7,11 @@ import type { Good } from './hostile';
 export const GoodOrder = z.object({
   id: z.uuid(),
   name: text(200),
-  lines: z.array(z.object({ sku: z.string(), quantity: z.int().min(1).max(1_000_000) })).min(1).max(100),
-}); // prettier-ignore
+  lines: z
+    .array(z.object({ sku: z.string(), quantity: z.int().min(1).max(1_000_000) }))
+    .min(1)
+    .max(100),
+});
 export type GoodOrder = z.infer<typeof GoodOrder>;
 
 export const goodOrder: Good = {

@@ -95,11 +95,22 @@ const decode = (item: string, body: Hostile['body'], why = 'is not JSON in UTF-8
   expected: { refused: why },
 });
 const deep = (depth: number, sort: string, body: (good: Good) => string): Hostile => ({
-  class: 'depth', item: `${depth} levels of ${sort}`, body: (good) => Buffer.from(body(good)), expected: { refused: 'nested deeper than 64 levels' },
-}); // prettier-ignore
-const wrong = (kind: Hostile['class'], item: string, place: 'text' | 'id' | 'number' | 'list', json: string): Hostile => ({
-  class: kind, item, body: at(place, json), expected: { refused: `@${place}` },
-}); // prettier-ignore
+  class: 'depth',
+  item: `${depth} levels of ${sort}`,
+  body: (good) => Buffer.from(body(good)),
+  expected: { refused: 'nested deeper than 64 levels' },
+});
+const wrong = (
+  kind: Hostile['class'],
+  item: string,
+  place: 'text' | 'id' | 'number' | 'list',
+  json: string,
+): Hostile => ({
+  class: kind,
+  item,
+  body: at(place, json),
+  expected: { refused: `@${place}` },
+});
 const fine = (
   kind: Hostile['class'],
   item: string,
@@ -107,14 +118,31 @@ const fine = (
   json: string,
 ): Hostile => ({ class: kind, item, body: at(place, json), expected: 'taken' });
 const surplus = (kind: Hostile['class'], item: string, name: string, json: string): Hostile => ({
-  class: kind, item, body: (good) => Buffer.from(extra(good, `${JSON.stringify(name)}:${json}`)), expected: 'taken', strictly: { refused: name.slice(0, 20) },
-}); // prettier-ignore
-const attribute = (kind: Hostile['class'], item: string, change: Attributes, expected: Expected, called: Expected = expected): Hostile => ({
-  class: kind, item, attributes: (good) => ({ ...good, ...change }), expected, called,
-}); // prettier-ignore
+  class: kind,
+  item,
+  body: (good) => Buffer.from(extra(good, `${JSON.stringify(name)}:${json}`)),
+  expected: 'taken',
+  strictly: { refused: name.slice(0, 20) },
+});
+const attribute = (
+  kind: Hostile['class'],
+  item: string,
+  change: Attributes,
+  expected: Expected,
+  called: Expected = expected,
+): Hostile => ({
+  class: kind,
+  item,
+  attributes: (good) => ({ ...good, ...change }),
+  expected,
+  called,
+});
 const headers = (item: string, written: string | Buffer): Hostile => ({
-  class: 'headers', item, attributes: () => Buffer.from(written), expected: { refused: 'headers cannot be read' },
-}); // prettier-ignore
+  class: 'headers',
+  item,
+  attributes: () => Buffer.from(written),
+  expected: { refused: 'headers cannot be read' },
+});
 const refused = (reason: string): Expected => ({ refused: reason });
 
 /** A deflate bomb in one line of base64: ten megabytes of zeros. No code may unpack it. */
@@ -127,14 +155,23 @@ export const HOSTILE: readonly Hostile[] = [
   decode('space only', () => Buffer.from('   ')),
   decode('half an object', (good) => Buffer.from(JSON.stringify(good.payload).slice(0, -5))),
   decode('two values', (good) => Buffer.from(`${JSON.stringify(good.payload)} {}`)),
-  { class: 'decode', item: 'a byte order mark', body: (good) => bytes([0xef, 0xbb, 0xbf], JSON.stringify(good.payload)), expected: 'taken' },
-  decode('half a character', (good) => Buffer.concat([Buffer.from(put(good, good.text, '"')), Buffer.from([0xc3])])),
+  {
+    class: 'decode',
+    item: 'a byte order mark',
+    body: (good) => bytes([0xef, 0xbb, 0xbf], JSON.stringify(good.payload)),
+    expected: 'taken',
+  },
+  decode('half a character', (good) =>
+    Buffer.concat([Buffer.from(put(good, good.text, '"')), Buffer.from([0xc3])]),
+  ),
   decode('an overlong slash', (good) => splice(good, [0xc0, 0xaf])),
   decode('a surrogate in UTF-8', (good) => splice(good, [0xed, 0xa0, 0x80])),
   decode('UTF-16', (good) => Buffer.from(JSON.stringify(good.payload), 'utf16le'), ''),
   decode('Protocol Buffers', () => bytes([0x0a, 0x05], 'hello', [0x10, 0x96, 0x01])),
   decode('gzip', () => Buffer.from(GZIPPED_ZEROS, 'base64')),
-  decode('256 random-looking bytes', () => Buffer.from(Array.from({ length: 256 }, (_, n) => (n * 167 + 13) % 256))),
+  decode('256 random-looking bytes', () =>
+    Buffer.from(Array.from({ length: 256 }, (_, n) => (n * 167 + 13) % 256)),
+  ),
   decode('a frame of another protocol', () => Buffer.from('999999999#{"pattern":"a","data":1}')),
   decode('NaN', at('number', 'NaN')),
   decode('-Infinity', at('number', '-Infinity')),
@@ -144,16 +181,40 @@ export const HOSTILE: readonly Hostile[] = [
 
   ...[65, 1_000, 3_000, 20_000, 100_000, 200_000].flatMap((depth) => [
     deep(depth, 'lists', (good) => put(good, good.text, nested(depth))),
-    deep(depth, 'objects', (good) => put(good, good.text, `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`)),
+    deep(depth, 'objects', (good) =>
+      put(good, good.text, `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`),
+    ),
   ]),
   deep(200_000, 'lists that are never closed', () => '['.repeat(200_000)),
-  { class: 'depth', item: '64 levels in a text', body: at('text', JSON.stringify(nested(64))), expected: 'taken' },
+  {
+    class: 'depth',
+    item: '64 levels in a text',
+    body: at('text', JSON.stringify(nested(64))),
+    expected: 'taken',
+  },
 
   wrong('size', 'a text of 10 MB', 'text', JSON.stringify('x'.repeat(10_000_000))),
-  { class: 'size', item: 'a list of 1,000,000 items', body: (good) => Buffer.from(put(good, good.list, `[${'0,'.repeat(999_999)}0]`)), expected: refused('more than 100000 values') },
+  {
+    class: 'size',
+    item: 'a list of 1,000,000 items',
+    body: (good) => Buffer.from(put(good, good.list, `[${'0,'.repeat(999_999)}0]`)),
+    expected: refused('more than 100000 values'),
+  },
   wrong('size', 'a list of 90,000 wrong items', 'list', `[${'0,'.repeat(89_999)}0]`),
-  { class: 'size', item: '90,000 fields too many', body: (good) => Buffer.from(extra(good, THOUSAND_KEYS(90_000))), expected: 'taken', strictly: refused('k0') },
-  { class: 'size', item: '9,000 fields too many', body: (good) => Buffer.from(extra(good, THOUSAND_KEYS(9_000))), expected: 'taken', strictly: refused('k0') },
+  {
+    class: 'size',
+    item: '90,000 fields too many',
+    body: (good) => Buffer.from(extra(good, THOUSAND_KEYS(90_000))),
+    expected: 'taken',
+    strictly: refused('k0'),
+  },
+  {
+    class: 'size',
+    item: '9,000 fields too many',
+    body: (good) => Buffer.from(extra(good, THOUSAND_KEYS(9_000))),
+    expected: 'taken',
+    strictly: refused('k0'),
+  },
   surplus('size', 'a field with a name of 100 KB', 'n'.repeat(100_000), '1'),
 
   surplus('prototype', '__proto__', '__proto__', '{"polluted":true,"toString":1}'),
@@ -180,14 +241,24 @@ export const HOSTILE: readonly Hostile[] = [
   wrong('text', 'NUL', 'text', '"a\\u0000b"'),
   wrong('text', 'the first half of a pair', 'text', '"a\\ud800b"'),
   wrong('text', 'the second half of a pair', 'text', '"\\udfff"'),
-  wrong('text', 'a line break that forges a log entry', 'text', '"Ada\\r\\n{\\"level\\":\\"error\\",\\"msg\\":\\"forged\\"}"'),
+  wrong(
+    'text',
+    'a line break that forges a log entry',
+    'text',
+    '"Ada\\r\\n{\\"level\\":\\"error\\",\\"msg\\":\\"forged\\"}"',
+  ),
   wrong('text', 'an escape sequence of terminals', 'text', '"\\u001b[2J\\u001b]0;owned\\u0007"'),
   wrong('text', 'space only', 'text', '"   "'),
   wrong('text', '201 characters', 'text', JSON.stringify('x'.repeat(201))),
   wrong('text', 'an object for a text', 'text', '{"toString":"x","length":5}'),
   fine('text', 'right to left, and without width', 'text', '"a\u202e\u200b\u2066cba"'),
   fine('text', 'SQL', 'text', JSON.stringify(`Robert'); drop table parley.message; --`)),
-  fine('text', 'HTML', 'text', JSON.stringify('<script>alert(1)</script><img src=x onerror=alert(1)>')),
+  fine(
+    'text',
+    'HTML',
+    'text',
+    JSON.stringify('<script>alert(1)</script><img src=x onerror=alert(1)>'),
+  ),
   fine('text', 'a template', 'text', '"${jndi:ldap://127.0.0.1/a} {{7*7}} %s%n #{1}"'),
   fine('text', 'a formula of spreadsheets', 'text', JSON.stringify(`=cmd|' /C calc'!A0`)),
   fine('text', '200 letters outside of the first plane', 'text', JSON.stringify('🫖'.repeat(100))),
@@ -196,43 +267,163 @@ export const HOSTILE: readonly Hostile[] = [
   wrong('schema', 'an object for a list', 'list', '{"0":{},"length":1}'),
   wrong('schema', 'a list of null', 'list', '[null]'),
   wrong('schema', 'a list of lists', 'list', '[[[]]]'),
-  { class: 'schema', item: 'a field missing', body: (good) => Buffer.from(put(good, good.text, 'null').replace(/"[^"]*":null,?/, '').replace(/,}/, '}')), expected: refused('@text') },
-  { class: 'schema', item: 'no object at all', body: () => Buffer.from('null'), expected: refused('') },
-  { class: 'schema', item: 'a list instead', body: (good) => Buffer.from(`[${JSON.stringify(good.payload)}]`), expected: refused('') },
-  { class: 'schema', item: 'a field twice, the last one wrong', body: (good) => Buffer.from(twice(good)), expected: refused('') },
+  {
+    class: 'schema',
+    item: 'a field missing',
+    body: (good) =>
+      Buffer.from(
+        put(good, good.text, 'null')
+          .replace(/"[^"]*":null,?/, '')
+          .replace(/,}/, '}'),
+      ),
+    expected: refused('@text'),
+  },
+  {
+    class: 'schema',
+    item: 'no object at all',
+    body: () => Buffer.from('null'),
+    expected: refused(''),
+  },
+  {
+    class: 'schema',
+    item: 'a list instead',
+    body: (good) => Buffer.from(`[${JSON.stringify(good.payload)}]`),
+    expected: refused(''),
+  },
+  {
+    class: 'schema',
+    item: 'a field twice, the last one wrong',
+    body: (good) => Buffer.from(twice(good)),
+    expected: refused(''),
+  },
   surplus('schema', 'a field too many', 'admin', 'true'),
   wrong('schema', 'no UUID', 'id', '"../../etc/passwd"'),
 
-  wrong('cpu', 'a long almost-UUID', 'id', JSON.stringify(`${'a'.repeat(8)}-${'0000-'.repeat(20_000)}!`)),
-  wrong('cpu', 'a long almost-date', 'text', JSON.stringify(`${'2026-01-01T00:00:00.'.repeat(10)}${'0'.repeat(100_000)}!`)),
+  wrong(
+    'cpu',
+    'a long almost-UUID',
+    'id',
+    JSON.stringify(`${'a'.repeat(8)}-${'0000-'.repeat(20_000)}!`),
+  ),
+  wrong(
+    'cpu',
+    'a long almost-date',
+    'text',
+    JSON.stringify(`${'2026-01-01T00:00:00.'.repeat(10)}${'0'.repeat(100_000)}!`),
+  ),
   wrong('cpu', 'space, and no end of it', 'text', JSON.stringify(`a${' \t'.repeat(60_000)}b`)),
   wrong('cpu', 'backslashes', 'text', JSON.stringify('\\'.repeat(80_000))),
 
-  attribute('cpu', 'a type of 60,000 letters', { type: 'a'.repeat(60_000) }, refused('type is longer than 1024'), 'taken'),
+  attribute(
+    'cpu',
+    'a type of 60,000 letters',
+    { type: 'a'.repeat(60_000) },
+    refused('type is longer than 1024'),
+    'taken',
+  ),
 
   attribute('identity', 'no id', { id: undefined }, refused('id is not a UUID'), 'taken'),
   attribute('identity', 'an empty id', { id: '' }, refused('id is not a UUID')),
   attribute('identity', 'an id of space', { id: ' ' }, refused('id is not a UUID')),
   attribute('identity', 'an id of 10 KB', { id: '7'.repeat(10_240) }, refused('id is not a UUID')),
   attribute('identity', 'an id that is SQL', { id: `' or 1=1; --` }, refused('id is not a UUID')),
-  attribute('identity', 'a source of 10 KB', { source: '/s'.repeat(5_000) }, refused('source is longer than 1024')),
-  attribute('identity', 'a key of 10 KB', { partitionkey: 'k'.repeat(10_240) }, refused('partitionkey is longer than 1024')),
-  attribute('identity', 'a correlation of 10 KB', { correlationid: 'c'.repeat(10_240) }, refused('correlationid is longer than 1024')),
-  attribute('identity', 'a forged producer', { source: '/payments', producerinstance: 'payments-1', replyto: 'http://127.0.0.1:1/' }, 'taken'),
-  attribute('identity', 'a correlation that forges a log entry', { correlationid: 'a\r\n{"level":"error"}' }, 'taken'),
+  attribute(
+    'identity',
+    'a source of 10 KB',
+    { source: '/s'.repeat(5_000) },
+    refused('source is longer than 1024'),
+  ),
+  attribute(
+    'identity',
+    'a key of 10 KB',
+    { partitionkey: 'k'.repeat(10_240) },
+    refused('partitionkey is longer than 1024'),
+  ),
+  attribute(
+    'identity',
+    'a correlation of 10 KB',
+    { correlationid: 'c'.repeat(10_240) },
+    refused('correlationid is longer than 1024'),
+  ),
+  attribute(
+    'identity',
+    'a forged producer',
+    { source: '/payments', producerinstance: 'payments-1', replyto: 'http://127.0.0.1:1/' },
+    'taken',
+  ),
+  attribute(
+    'identity',
+    'a correlation that forges a log entry',
+    { correlationid: 'a\r\n{"level":"error"}' },
+    'taken',
+  ),
 
   attribute('version', 'no type', { type: undefined }, refused('type names no contract'), 'taken'),
-  attribute('version', 'a type of space', { type: '  ' }, refused('type names no contract'), 'taken'),
-  attribute('version', 'an unknown type', { type: 'nobody.knows-this' }, refused('nobody.knows-this'), 'taken'),
-  attribute('version', 'a type that every object has', { type: 'constructor' }, refused('constructor'), 'taken'),
-  attribute('version', 'a version that is none', { contractversion: 'latest' }, refused('contractversion is not a version')),
-  attribute('version', 'a negative version', { contractversion: '-1' }, refused('contractversion is not a version')),
-  attribute('version', 'a version of 300 digits', { contractversion: '9'.repeat(300) }, refused('contractversion is not a version')),
-  attribute('version', 'another CloudEvents', { specversion: '0.3' }, refused('specversion is not 1.0')),
-  attribute('version', 'another content type', { datacontenttype: 'application/xml' }, refused('datacontenttype is not application/json')),
+  attribute(
+    'version',
+    'a type of space',
+    { type: '  ' },
+    refused('type names no contract'),
+    'taken',
+  ),
+  attribute(
+    'version',
+    'an unknown type',
+    { type: 'nobody.knows-this' },
+    refused('nobody.knows-this'),
+    'taken',
+  ),
+  attribute(
+    'version',
+    'a type that every object has',
+    { type: 'constructor' },
+    refused('constructor'),
+    'taken',
+  ),
+  attribute(
+    'version',
+    'a version that is none',
+    { contractversion: 'latest' },
+    refused('contractversion is not a version'),
+  ),
+  attribute(
+    'version',
+    'a negative version',
+    { contractversion: '-1' },
+    refused('contractversion is not a version'),
+  ),
+  attribute(
+    'version',
+    'a version of 300 digits',
+    { contractversion: '9'.repeat(300) },
+    refused('contractversion is not a version'),
+  ),
+  attribute(
+    'version',
+    'another CloudEvents',
+    { specversion: '0.3' },
+    refused('specversion is not 1.0'),
+  ),
+  attribute(
+    'version',
+    'another content type',
+    { datacontenttype: 'application/xml' },
+    refused('datacontenttype is not application/json'),
+  ),
 
-  attribute('time', 'expired', { expirytime: '2001-01-01T00:00:00Z' }, refused('worth handling until 2001'), 'taken'),
-  attribute('time', 'an expiry that nobody can read', { expirytime: 'tomorrow' }, refused('expirytime is not a time')),
+  attribute(
+    'time',
+    'expired',
+    { expirytime: '2001-01-01T00:00:00Z' },
+    refused('worth handling until 2001'),
+    'taken',
+  ),
+  attribute(
+    'time',
+    'an expiry that nobody can read',
+    { expirytime: 'tomorrow' },
+    refused('expirytime is not a time'),
+  ),
   attribute('time', 'from the year 9999', { time: '9999-12-31T23:59:59Z' }, 'taken'),
   attribute('time', 'from before everything', { time: '-271821-04-20T00:00:00.000Z' }, 'taken'),
   attribute('time', 'from no time at all', { time: 'yesterday' }, 'taken'),
@@ -240,7 +431,15 @@ export const HOSTILE: readonly Hostile[] = [
   attribute('trace', 'a trace that is none', { traceparent: '00-zz-zz-zz' }, 'taken'),
   attribute('trace', 'a trace of 10 KB', { traceparent: '00-'.repeat(3_400) }, 'taken'),
   attribute('trace', 'baggage of 16 KB', { baggage: 'a=b,'.repeat(4_000) }, 'taken'),
-  { class: 'trace', item: '100 attributes that nobody knows', attributes: (good) => ({ ...good, ...Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`x${n}`, 'v'])) }), expected: 'taken' },
+  {
+    class: 'trace',
+    item: '100 attributes that nobody knows',
+    attributes: (good) => ({
+      ...good,
+      ...Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`x${n}`, 'v'])),
+    }),
+    expected: 'taken',
+  },
 
   headers('nothing', ''),
   headers('null', 'null'),
@@ -255,12 +454,30 @@ export const HOSTILE: readonly Hostile[] = [
   headers('200,000 levels in a value', `{"id":${nested(200_000)}}`),
   headers('1 MiB that is no JSON', 'h'.repeat(1024 * 1024)),
   {
-    class: 'headers', item: '10,000 names', expected: 'taken',
-    attributes: (good) => Buffer.from(JSON.stringify({ ...good, ...Object.fromEntries(Array.from({ length: 10_000 }, (_, n) => [`x${n}`, 'v'])) })),
+    class: 'headers',
+    item: '10,000 names',
+    expected: 'taken',
+    attributes: (good) =>
+      Buffer.from(
+        JSON.stringify({
+          ...good,
+          ...Object.fromEntries(Array.from({ length: 10_000 }, (_, n) => [`x${n}`, 'v'])),
+        }),
+      ),
   },
-  { class: 'headers', item: 'one of 1 MiB', expected: 'taken', attributes: (good) => Buffer.from(JSON.stringify({ ...good, large: 'v'.repeat(1024 * 1024) })) },
-  { class: 'headers', item: '__proto__', expected: 'taken', attributes: (good) => Buffer.from(`{"__proto__":"x",${JSON.stringify(good).slice(1)}`) },
-]; // prettier-ignore
+  {
+    class: 'headers',
+    item: 'one of 1 MiB',
+    expected: 'taken',
+    attributes: (good) => Buffer.from(JSON.stringify({ ...good, large: 'v'.repeat(1024 * 1024) })),
+  },
+  {
+    class: 'headers',
+    item: '__proto__',
+    expected: 'taken',
+    attributes: (good) => Buffer.from(`{"__proto__":"x",${JSON.stringify(good).slice(1)}`),
+  },
+];
 
 /** The text that the reason must contain: the field's name replaces `@text` and the like. */
 export const reasonOf = (good: Good, expected: { readonly refused: string }): string =>

@@ -42,8 +42,12 @@ export function inboxPromises(trial: StoreTrial): void {
     describe('of a batch', () => {
       const recordAll = (...ids: string[]) =>
         trial.store.transaction((tx) =>
-          trial.store.inbox.recordAll(tx, 'a', ids.map((id) => ({ id, print: fingerprintOf(id) }))),
-        ); // prettier-ignore
+          trial.store.inbox.recordAll(
+            tx,
+            'a',
+            ids.map((id) => ({ id, print: fingerprintOf(id) })),
+          ),
+        );
 
       it('records its messages, each by its print', async () => {
         const [one, another] = [randomUUID(), randomUUID()];

@@ -67,10 +67,14 @@ async function everyEffect(trial: TestScenario, count: number): Promise<readonly
   for (let effects = await trial.effects(); ;) {
     const had = effects.length;
     if (had >= count) return effects;
-    effects = await eventually(async () => {
-      const now = await trial.effects();
-      return now.length > had && now;
-    }, `more than ${had} of ${count} effects`, STANDSTILL); // prettier-ignore
+    effects = await eventually(
+      async () => {
+        const now = await trial.effects();
+        return now.length > had && now;
+      },
+      `more than ${had} of ${count} effects`,
+      STANDSTILL,
+    );
   }
 }
 

@@ -38,5 +38,8 @@ export async function tryTooLarge(
   await say(sender, contract, job);
   await sender.transactions.run(() => say(sender, contract, { ...job, n: 3 }));
   await seen.reach(3);
-  expect(seen.entries.slice(1).map((one) => [one.job.n, one.job.text === job.text])).toEqual([[2, true], [3, true]]); // prettier-ignore
+  expect(seen.entries.slice(1).map((one) => [one.job.n, one.job.text === job.text])).toEqual([
+    [2, true],
+    [3, true],
+  ]);
 }

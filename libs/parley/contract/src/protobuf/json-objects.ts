@@ -43,9 +43,10 @@ export function wouldCollide(properties: readonly string[]): boolean {
   const names = [fields, fields.map(messageNameOf), fields.map(jsonNameOf)];
   return (
     names.some((all) => new Set(all).size < all.length) ||
-    fields.some(
-      (one) =>
-      fields.some((other) => other.startsWith(one) && MADE_FOR_A_FIELD.test(other.slice(one.length))), // prettier-ignore
+    fields.some((one) =>
+      fields.some(
+        (other) => other.startsWith(one) && MADE_FOR_A_FIELD.test(other.slice(one.length)),
+      ),
     )
   );
 }

@@ -50,7 +50,11 @@ describe('a field in protobuf', () => {
     ['a list of lists', z.array(z.array(z.int())), 'repeated list(repeated int64), left out'],
     ['a list with gaps', z.array(z.int().nullable()), 'repeated single(int64), left out'],
     ['a map', z.record(z.string(), z.number()), 'map double, left out'],
-    ['a map of lists', z.record(z.string(), z.array(z.int())), 'map list(repeated int64), left out'], // prettier-ignore
+    [
+      'a map of lists',
+      z.record(z.string(), z.array(z.int())),
+      'map list(repeated int64), left out',
+    ],
     ['an object', z.object({ a: z.int() }), 'object(int64), refused'],
     ['an object that contains itself', z.strictObject({ a: recursive }), 'object(object(object(…'],
     [

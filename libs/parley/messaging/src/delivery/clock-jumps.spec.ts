@@ -8,7 +8,10 @@ import { CircuitBreaker } from './circuit-breaker';
 import type { SubjectKeys } from '../ports/subject-keys';
 
 const HOUR = 3_600_000;
-const JUMPS: readonly [string, number][] = [['back', -HOUR], ['forth', HOUR]]; // prettier-ignore
+const JUMPS: readonly [string, number][] = [
+  ['back', -HOUR],
+  ['forth', HOUR],
+];
 
 const Weigh = command('scales.weigh', z.object({ parcel: z.string() }), { key: 'parcel' });
 

@@ -65,7 +65,12 @@ describe('what becomes of a message whose handling failed', () => {
     ['no immediate try left', failed, { tries: 3 }, later(1_000)],
     ['the second delivery', failed, { tries: 3, attempt: 2 }, later(10_000)],
     ['no delay left', failed, { tries: 3, attempt: 3 }, dead(failed, 3, true)],
-    ['no delay left, no key', failed, { tries: 3, attempt: 3, keyed: false }, dead(failed, 3, false)], // prettier-ignore
+    [
+      'no delay left, no key',
+      failed,
+      { tries: 3, attempt: 3, keyed: false },
+      dead(failed, 3, false),
+    ],
     ['a policy without retries', failed, { policy: never }, dead(failed, 1, true)],
     ['jitter at its most', failed, { tries: 3, random: () => 1 }, later(1_200)],
     // a handler that did not end
@@ -87,7 +92,12 @@ describe('what becomes of a message whose handling failed', () => {
     ['its lease is lost', leaseLost, { tries: 3, attempt: 3 }, { kind: 'give-back', leaseLost }],
     // the service stops, or the delivery is no longer ours
     ['aborted', failed, { aborted: true }, { kind: 'give-back' }],
-    ['aborted, no try left', failed, { aborted: true, tries: 3, attempt: 3 }, { kind: 'give-back' }], // prettier-ignore
+    [
+      'aborted, no try left',
+      failed,
+      { aborted: true, tries: 3, attempt: 3 },
+      { kind: 'give-back' },
+    ],
     ['aborted, unrecoverable', hopeless, { aborted: true }, { kind: 'give-back' }],
     ['aborted, cannot be read', unreadable, { aborted: true }, { kind: 'give-back' }],
     // the subscription is paused

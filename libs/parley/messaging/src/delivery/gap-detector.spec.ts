@@ -54,7 +54,16 @@ describe('a subscriber of broadcasts', () => {
 
   it('does not count one that came late, nor those after it twice', async () => {
     arrives('a', '1');
-    for (const [sequence, sentBefore] of [['4', 0], ['2', 20], ['5', 0], ['9', 0], ['8', 1], ['8', 1], ['10', 0]] as const) arrives('a', sequence, { sentBefore }); // prettier-ignore
+    for (const [sequence, sentBefore] of [
+      ['4', 0],
+      ['2', 20],
+      ['5', 0],
+      ['9', 0],
+      ['8', 1],
+      ['8', 1],
+      ['10', 0],
+    ] as const)
+      arrives('a', sequence, { sentBefore });
     await afterAWhile();
     expect(missed).toEqual({ [PRICES_OF_A]: 3 }); // 3, 6 and 7
   });

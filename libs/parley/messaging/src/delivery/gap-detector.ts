@@ -64,7 +64,8 @@ export class GapDetector {
     if (this.last.size > PUBLISHERS_AT_MOST) this.last.delete(this.last.keys().next().value!);
     if (beganAgain) return [...this.open].filter((gap) => isOf(broadcast, gap));
     if (!isNewer) this.fill(broadcast, number);
-    else if (last && number > last.number + 1) return this.see(broadcast, last.number + 1, number - 1); // prettier-ignore
+    else if (last && number > last.number + 1)
+      return this.see(broadcast, last.number + 1, number - 1);
     return [];
   }
 

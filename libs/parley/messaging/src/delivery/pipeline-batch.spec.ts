@@ -146,8 +146,11 @@ describe('a batch', () => {
       await Promise.all(['a', 'b'].map((parcel) => deliverAt(parcel)));
       expect(steps.slice(0, 1)).toEqual(['handled ab']);
       expect(steps.slice(1).sort()).toEqual([
-        'acknowledged one', 'acknowledged one', 'handled a', 'handled b',
-      ]); // prettier-ignore
+        'acknowledged one',
+        'acknowledged one',
+        'handled a',
+        'handled b',
+      ]);
     });
   });
 

@@ -1,7 +1,19 @@
 import {
-  Catch, Controller, Injectable, UseFilters, UseGuards, UseInterceptors, UsePipes,
-  type ArgumentsHost, type CallHandler, type CanActivate, type ExceptionFilter, type ExecutionContext, type NestInterceptor, type PipeTransform,
-} from '@nestjs/common'; // prettier-ignore
+  Catch,
+  Controller,
+  Injectable,
+  UseFilters,
+  UseGuards,
+  UseInterceptors,
+  UsePipes,
+  type ArgumentsHost,
+  type CallHandler,
+  type CanActivate,
+  type ExceptionFilter,
+  type ExecutionContext,
+  type NestInterceptor,
+  type PipeTransform,
+} from '@nestjs/common';
 import { call, command } from '@parley/contract';
 import type { MemoryTx } from '@parley/memory';
 import { Harness } from '@parley/testing';

@@ -148,7 +148,9 @@ describe('a payload', () => {
     ['as it is', 'f'.repeat(200), 'f'.repeat(200)],
     ['shortened', 'f'.repeat(201), `${'f'.repeat(200)}…`],
   ])('is refused with a path of 200 characters at most: %s', (_, field, path) => {
-    const issues = issuesOf(() => validate('depot.count', z.record(z.string(), Line), { [field]: 1 })); // prettier-ignore
+    const issues = issuesOf(() =>
+      validate('depot.count', z.record(z.string(), Line), { [field]: 1 }),
+    );
     expect(issues).toEqual([{ path, message: expect.any(String) }]);
   });
 

@@ -4,7 +4,12 @@ import { decode, InvalidMessageError, prepare, validate } from './codec';
 
 const cyclic: Record<string, unknown> = { name: 'a' };
 cyclic['self'] = cyclic;
-const thrower = Object.defineProperty({}, 'secret', { enumerable: true, get: () => { throw new Error('not now'); } }); // prettier-ignore
+const thrower = Object.defineProperty({}, 'secret', {
+  enumerable: true,
+  get: () => {
+    throw new Error('not now');
+  },
+});
 const deep = (levels: number): unknown => (levels === 0 ? 'end' : [deep(levels - 1)]);
 interface Tree {
   inner?: Tree;
@@ -66,7 +71,18 @@ describe('what a sender hands in', () => {
       'tag',
       /^is a Object, and would arrive as a string$/,
     ],
-    ['toJSON that throws', { tag: { toJSON: () => { throw new Error('no'); } } }, 'tag', /^cannot be written as JSON: no$/], // prettier-ignore
+    [
+      'toJSON that throws',
+      {
+        tag: {
+          toJSON: () => {
+            throw new Error('no');
+          },
+        },
+      },
+      'tag',
+      /^cannot be written as JSON: no$/,
+    ],
     ['a value that holds itself', { tag: cyclic }, 'tag.self', /^holds itself$/],
     ['a getter that throws', { tag: thrower }, 'tag.secret', /^cannot be read: not now$/],
     ['65 levels', { tag: deep(64) }, '', /^is nested deeper than 64 levels$/],
@@ -115,12 +131,27 @@ describe('what a sender hands in', () => {
       path: '',
       message: expect.stringMatching(/^cannot be checked: /) as string,
     });
-    const Sealed = z.codec(z.string(), z.string(), { decode: (text) => text, encode: () => { throw new Error('no seal'); } }); // prettier-ignore
+    const Sealed = z.codec(z.string(), z.string(), {
+      decode: (text) => text,
+      encode: () => {
+        throw new Error('no seal');
+      },
+    });
     expect(issueOf(z.object({ name: Sealed }), { name: 'a' })).toEqual({
       path: '',
       message: 'cannot be encoded: no seal',
     });
-    expect(issueOf(z.object({ name: z.string() }), Object.defineProperty({}, 'name', { enumerable: true, get: () => { throw new Error('later'); } }))).toEqual({ path: 'name', message: 'cannot be read: later' }); // prettier-ignore
+    expect(
+      issueOf(
+        z.object({ name: z.string() }),
+        Object.defineProperty({}, 'name', {
+          enumerable: true,
+          get: () => {
+            throw new Error('later');
+          },
+        }),
+      ),
+    ).toEqual({ path: 'name', message: 'cannot be read: later' });
     expect(issueOf(z.object({ name: z.string() }), { name: 5n })?.path).toBe('name');
     expect(issueOf(z.object({ at: wire.date() }), { at: new Date(8.64e15) })?.path).toBe('at'); // the year 275760
     expect(issueOf(z.object({ n: wire.bigint() }), { n: 10n ** 1_001n })?.path).toBe('n');

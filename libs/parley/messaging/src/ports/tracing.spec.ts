@@ -272,7 +272,9 @@ describe('without tracing', () => {
   it('calls nothing of the API, and messages still have a valid context', async () => {
     const api = [
       ...(['active', 'with', 'bind'] as const).map((name) => jest.spyOn(context, name)),
-      ...(['getSpan', 'setSpan', 'getTracer', 'setSpanContext', 'getSpanContext'] as const).map((name) => jest.spyOn(trace, name)), // prettier-ignore
+      ...(['getSpan', 'setSpan', 'getTracer', 'setSpanContext', 'getSpanContext'] as const).map(
+        (name) => jest.spyOn(trace, name),
+      ),
     ];
     await start(false);
     failures = 4;

@@ -84,15 +84,24 @@ async function neighbour(): Promise<void> {
 }
 
 hostileSuite({
-  name: 'gRPC', type: victim.contract.name, good: goodOrder, called: true, attributes: 'texts', open, close, neighbour,
+  name: 'gRPC',
+  type: victim.contract.name,
+  good: goodOrder,
+  called: true,
+  attributes: 'texts',
+  open,
+  close,
+  neighbour,
   largest: { bytes: MAX_MESSAGE_BYTES, reason: 'RESOURCE_EXHAUSTED' },
   send: async (body, attributes): Promise<Fate> => {
     const answer = await ask(attacker, body, metadataOf(attributes as Attributes));
     if (Buffer.isBuffer(answer)) return 'taken';
     expect([status.INVALID_ARGUMENT, status.RESOURCE_EXHAUSTED]).toContain(answer.code);
-    return { refused: `${answer.message} ${String(answer.metadata.get('parley-fault-bin')[0] ?? '')}` };
+    return {
+      refused: `${answer.message} ${String(answer.metadata.get('parley-fault-bin')[0] ?? '')}`,
+    };
   },
-}); // prettier-ignore
+});
 
 /**
  * The answer to a client that keeps to no rules: the status of HTTP or of gRPC, or how the stream

@@ -55,9 +55,14 @@ export class HttpConnection implements CallConnection, Peer {
     const budget = deadline.budget();
     if (budget < 1) throw new DeadlineExceededError(contract.name, budget);
     if (body.length > MAX_MESSAGE_BYTES) return TOO_LARGE;
-    return new Promise(
-      (resolve, reject) =>
-      this.send(request, budget, JSON_TYPE, body, new Exchange(request, budget, this, { resolve, reject })), // prettier-ignore
+    return new Promise((resolve, reject) =>
+      this.send(
+        request,
+        budget,
+        JSON_TYPE,
+        body,
+        new Exchange(request, budget, this, { resolve, reject }),
+      ),
     );
   }
 

@@ -91,7 +91,14 @@ async function neighbour(): Promise<void> {
 }
 
 hostileSuite({
-  name: 'HTTP', type: victim.contract.name, good: goodOrder, called: true, attributes: 'texts', open, close, neighbour,
+  name: 'HTTP',
+  type: victim.contract.name,
+  good: goodOrder,
+  called: true,
+  attributes: 'texts',
+  open,
+  close,
+  neighbour,
   largest: { bytes: MAX_MESSAGE_BYTES, reason: 'resource_exhausted' },
   send: async (body, attributes): Promise<Fate> => {
     const response = await post(attackers, body, headersOf(attributes as Attributes));
@@ -99,7 +106,7 @@ hostileSuite({
     expect([400, 429]).toContain(response.status);
     return { refused: response.body };
   },
-}); // prettier-ignore
+});
 
 describe('what means harm, as bytes on a connection', () => {
   beforeAll(open);
@@ -188,18 +195,46 @@ describe('what means harm, as bytes on a connection', () => {
     ['DELETE', 405, () => post(attackers, '', {}, { method: 'DELETE' })],
     ['another content type', 415, () => post(attackers, BODY, { 'content-type': 'text/html' })],
     ['no content type', 415, () => post(attackers, BODY, { 'content-type': '' })],
-    ['a form', 415, () => post(attackers, 'a=b', { 'content-type': 'application/x-www-form-urlencoded' })],
-    ['another charset', 415, () => post(attackers, BODY, { 'content-type': 'application/json; charset=utf-16' })],
+    [
+      'a form',
+      415,
+      () => post(attackers, 'a=b', { 'content-type': 'application/x-www-form-urlencoded' }),
+    ],
+    [
+      'another charset',
+      415,
+      () => post(attackers, BODY, { 'content-type': 'application/json; charset=utf-16' }),
+    ],
     ['100 MiB in 100 KB', 415, () => post(attackers, bomb(), { 'content-encoding': 'gzip' })],
-    ['a path of nobody', 404, () => post(attackers, BODY, {}, { path: '/nobody.Nobody/KnowsThis' })],
-    ['a path that every object has', 404, () => post(attackers, BODY, {}, { path: '/__proto__/constructor' })],
+    [
+      'a path of nobody',
+      404,
+      () => post(attackers, BODY, {}, { path: '/nobody.Nobody/KnowsThis' }),
+    ],
+    [
+      'a path that every object has',
+      404,
+      () => post(attackers, BODY, {}, { path: '/__proto__/constructor' }),
+    ],
     ['a path to somewhere else', 404, () => post(attackers, BODY, {}, { path: `/..${path}` })],
-    ['a deadline that nobody can read', 400, () => post(attackers, BODY, { 'connect-timeout-ms': 'soon' })],
+    [
+      'a deadline that nobody can read',
+      400,
+      () => post(attackers, BODY, { 'connect-timeout-ms': 'soon' }),
+    ],
     ['a negative deadline', 400, () => post(attackers, BODY, { 'connect-timeout-ms': '-1' })],
     ['a deadline that has passed', 504, () => post(attackers, BODY, { 'connect-timeout-ms': '0' })],
-    ['an id that is percent signs', 400, () => post(attackers, BODY, { 'ce-id': '%zz%00%'.repeat(100) })],
+    [
+      'an id that is percent signs',
+      400,
+      () => post(attackers, BODY, { 'ce-id': '%zz%00%'.repeat(100) }),
+    ],
     ['twice an id', 400, () => post(attackers, BODY, { 'ce-id': [randomUUID(), randomUUID()] })],
-    ['twice a key of idempotency', 400, () => post(attackers, BODY, { 'ce-idempotencykey': ['k', 'k'] })],
+    [
+      'twice a key of idempotency',
+      400,
+      () => post(attackers, BODY, { 'ce-idempotencykey': ['k', 'k'] }),
+    ],
     ['twice a trace', 400, () => post(attackers, BODY, { traceparent: [TRACE, TRACE] })],
     ['20 MiB', 429, () => post(attackers, Buffer.alloc(20 * 2 ** 20, 0x20))],
   ])('is refused: %s, by the status %d', async (_, status, attack) => {
@@ -210,7 +245,7 @@ describe('what means harm, as bytes on a connection', () => {
       expect.objectContaining({ code: expect.any(String), message: expect.any(String) }),
     ]);
     expect(victim.handled).toBe(before);
-  }); // prettier-ignore
+  });
 
   it('is not remembered: a thousand requests that are broken off', async () => {
     for (let wave = 0; wave < 10; wave++) {

@@ -68,9 +68,19 @@ class World {
   message(job: Job, contract = this.happened): OutgoingMessage {
     const id = randomUUID();
     const envelope = {
-      specversion: '1.0', id, type: contract.name, source: '/trial', time: new Date().toISOString(), datacontenttype: 'application/json', contractversion: '1', correlationid: id,
-      partitionkey: job.key, traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', producerinstance: 'trial', producerbuild: 'trial',
-    } as const; // prettier-ignore
+      specversion: '1.0',
+      id,
+      type: contract.name,
+      source: '/trial',
+      time: new Date().toISOString(),
+      datacontenttype: 'application/json',
+      contractversion: '1',
+      correlationid: id,
+      partitionkey: job.key,
+      traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+      producerinstance: 'trial',
+      producerbuild: 'trial',
+    } as const;
     return { contract, envelope, body: Buffer.from(JSON.stringify(job)) };
   }
 

@@ -1,7 +1,13 @@
 import { TopologyMismatchError } from '@parley/aws';
 import {
-  CreateStreamCommand, DescribeStreamSummaryCommand, IncreaseStreamRetentionPeriodCommand, type KinesisClient, ListShardsCommand, type Shard as KinesisShard, type StreamDescriptionSummary,
-} from '@aws-sdk/client-kinesis'; // prettier-ignore
+  CreateStreamCommand,
+  DescribeStreamSummaryCommand,
+  IncreaseStreamRetentionPeriodCommand,
+  type KinesisClient,
+  ListShardsCommand,
+  type Shard as KinesisShard,
+  type StreamDescriptionSummary,
+} from '@aws-sdk/client-kinesis';
 import type { Kind } from '@parley/contract';
 import type { Resource, Shard, TransportContext } from '@parley/messaging/transport';
 import { abortAfter, sleep } from '@parley/resilience';

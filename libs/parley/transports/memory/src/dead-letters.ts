@@ -4,7 +4,16 @@ import {
   type DeadLetterFilter,
   type Decision,
 } from '@parley/messaging';
-import { causeOf, UNNAMED_OPERATOR, type AuditFilter, type DeadLetterGroup, type DeadLetters, type Edit, type Failure, type FoundDeadLetter } from '@parley/messaging/transport'; // prettier-ignore
+import {
+  causeOf,
+  UNNAMED_OPERATOR,
+  type AuditFilter,
+  type DeadLetterGroup,
+  type DeadLetters,
+  type Edit,
+  type Failure,
+  type FoundDeadLetter,
+} from '@parley/messaging/transport';
 import type { LaneTable, Row } from './lane-table';
 import type { MemoryDatabase, MemoryTx } from './database';
 import type { Letter } from './letter';

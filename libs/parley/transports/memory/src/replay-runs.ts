@@ -1,5 +1,10 @@
 import { type AuditEntry, type Decision } from '@parley/messaging';
-import { RUN_LEASE_MS, type NewReplayRun, type ReplayRun, type ReplayRuns } from '@parley/messaging/transport'; // prettier-ignore
+import {
+  RUN_LEASE_MS,
+  type NewReplayRun,
+  type ReplayRun,
+  type ReplayRuns,
+} from '@parley/messaging/transport';
 import type { MemoryDatabase, MemoryTx } from './database';
 import type { LaneTable, Row } from './lane-table';
 import type { Letter } from './letter';

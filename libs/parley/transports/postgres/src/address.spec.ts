@@ -45,12 +45,27 @@ describe('the address of a PostgreSQL', () => {
   });
 
   it.each([
-    'sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'sslnegotiation', 'uselibpqcompat', 'ssl', 'host', 'port', 'options', 'application_name',
-    'fallback_application_name', 'client_encoding', 'statement_timeout', 'query_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout',
+    'sslmode',
+    'sslrootcert',
+    'sslcert',
+    'sslkey',
+    'sslnegotiation',
+    'uselibpqcompat',
+    'ssl',
+    'host',
+    'port',
+    'options',
+    'application_name',
+    'fallback_application_name',
+    'client_encoding',
+    'statement_timeout',
+    'query_timeout',
+    'lock_timeout',
+    'idle_in_transaction_session_timeout',
   ])('may have the option %s', (option) => {
     const url = `postgres://db/shop?${option}=1`;
     expect(postgresUrl(url).href).toBe(url);
-  }); // prettier-ignore
+  });
 
   it('refuses options that the client would pass over', () => {
     expect(() => postgresUrl('postgres://db/shop?schema=public')).toThrow(

@@ -3,9 +3,24 @@ import type { ClientConfig } from 'pg';
 
 /** Options that pg reads from a URL. It would ignore any other option without a word. */
 const OPTIONS: readonly string[] = [
-  'sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'sslnegotiation', 'uselibpqcompat', 'ssl', 'host', 'port', 'options', 'application_name',
-  'fallback_application_name', 'client_encoding', 'statement_timeout', 'query_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout',
-]; // prettier-ignore
+  'sslmode',
+  'sslrootcert',
+  'sslcert',
+  'sslkey',
+  'sslnegotiation',
+  'uselibpqcompat',
+  'ssl',
+  'host',
+  'port',
+  'options',
+  'application_name',
+  'fallback_application_name',
+  'client_encoding',
+  'statement_timeout',
+  'query_timeout',
+  'lock_timeout',
+  'idle_in_transaction_session_timeout',
+];
 
 /**
  * Parses the URL of a PostgreSQL.

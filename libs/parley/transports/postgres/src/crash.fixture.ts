@@ -95,8 +95,11 @@ class PostgresSite implements CrashSite {
       ),
     ]);
     const ids = outbox.rows.map(({ id }) => id);
-    const published = await this.inAll<{ id: string }>(`select message_id id from parley.message where message_id = any($1) union select message from parley.event_published where message = any($1)
-      union select message_id from parley.inbox where message_id = any($1)`, [ids]); // prettier-ignore
+    const published = await this.inAll<{ id: string }>(
+      `select message_id id from parley.message where message_id = any($1) union select message from parley.event_published where message = any($1)
+      union select message_id from parley.inbox where message_id = any($1)`,
+      [ids],
+    );
     const unremoved = new Set(published.map(({ id }) => id)).size;
     return {
       transactions: open.rowCount!,

@@ -30,9 +30,19 @@ afterAll(() => database.drop());
 function sent(contract: Contract, key: string, n: number): OutgoingMessage {
   const id = randomUUID();
   const envelope = {
-    specversion: '1.0', id, type: contract.name, source: '/orders', time: new Date().toISOString(), datacontenttype: 'application/json', contractversion: '1',
-    correlationid: id, partitionkey: key, traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', producerinstance: 'trial', producerbuild: 'trial',
-  } as const; // prettier-ignore
+    specversion: '1.0',
+    id,
+    type: contract.name,
+    source: '/orders',
+    time: new Date().toISOString(),
+    datacontenttype: 'application/json',
+    contractversion: '1',
+    correlationid: id,
+    partitionkey: key,
+    traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+    producerinstance: 'trial',
+    producerbuild: 'trial',
+  } as const;
   return { contract, envelope, body: Buffer.from(JSON.stringify({ key, n })) };
 }
 

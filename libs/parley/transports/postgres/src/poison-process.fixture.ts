@@ -45,8 +45,16 @@ async function main([url, instance]: readonly string[]): Promise<void> {
     service: 'inventory',
   });
   const messaging = new Messaging({
-    service: 'inventory', instance: instance!, build: 'trial', urls: { commands: url!, events: url! }, technologies: [postgres], store, concurrency: 8, circuitBreaker: false, log: () => undefined,
-  }); // prettier-ignore
+    service: 'inventory',
+    instance: instance!,
+    build: 'trial',
+    urls: { commands: url!, events: url! },
+    technologies: [postgres],
+    store,
+    concurrency: 8,
+    circuitBreaker: false,
+    log: () => undefined,
+  });
   const host = new Host(works);
   messaging.attach(host.asApplication);
   await messaging.start();

@@ -179,7 +179,10 @@ function timesOf(
   const done = handlings.entries.filter(
     ({ outcome, envelope }) => outcome === 'done' && envelope!.partitionkey !== without,
   );
-  const ages = done.slice(Math.floor(done.length * WARM_UP)).map(({ age }) => age).sort((a, b) => a - b); // prettier-ignore
+  const ages = done
+    .slice(Math.floor(done.length * WARM_UP))
+    .map(({ age }) => age)
+    .sort((a, b) => a - b);
   const at = (share: number) =>
     ages[Math.min(ages.length - 1, Math.floor(ages.length * share))] ?? NaN;
   return {

@@ -1,5 +1,23 @@
 import { type Store, type Technology } from '@parley/messaging';
-import { claimDays, failureOf, failuresTogether, queueOf, type Deliver, type Finding, type Hop, type SubscriptionRegistry, type Consumer, type LocalPublishing, type OutgoingMessage, type Resource, type Failures, type Transport, type TransportContext, type Tx, type RegisteredSubscription } from '@parley/messaging/transport'; // prettier-ignore
+import {
+  claimDays,
+  failureOf,
+  failuresTogether,
+  queueOf,
+  type Deliver,
+  type Finding,
+  type Hop,
+  type SubscriptionRegistry,
+  type Consumer,
+  type LocalPublishing,
+  type OutgoingMessage,
+  type Resource,
+  type Failures,
+  type Transport,
+  type TransportContext,
+  type Tx,
+  type RegisteredSubscription,
+} from '@parley/messaging/transport';
 import type { Contract, Kind } from '@parley/contract';
 import { connectionTo, placeOf } from './address';
 import { PostgresBroadcastConsumer } from './broadcast/broadcast-consumer';

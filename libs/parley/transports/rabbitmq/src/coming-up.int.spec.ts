@@ -4,7 +4,8 @@ import { rabbitmq } from './rabbitmq';
 
 const url = process.env.RABBITMQ_URL ?? '';
 
-const long = (text: string) => Buffer.concat([Buffer.from([0, 0, 0, text.length]), Buffer.from(text)]); // prettier-ignore
+const long = (text: string) =>
+  Buffer.concat([Buffer.from([0, 0, 0, text.length]), Buffer.from(text)]);
 const method = (method: number, ...fields: readonly Buffer[]) => {
   const payload = Buffer.concat([Buffer.from([0, 10, 0, method]), ...fields]);
   const head = Buffer.from([1, 0, 0, 0, 0, 0, payload.length]);

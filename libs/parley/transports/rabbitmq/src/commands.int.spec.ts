@@ -149,7 +149,14 @@ jest.setTimeout(30_000);
     let waiting = [put(), put(), put('soon, says the forger'), put(), put()];
     const taken: unknown[] = [];
     for (const until = Date.now() + ANOTHER_CHANNEL_MS; waiting.length > 0 && Date.now() < until;) {
-      const results = await Promise.all(waiting.map((one) => one.send().then(() => ({ one }), (error: Error) => ({ one, error })))); // prettier-ignore
+      const results = await Promise.all(
+        waiting.map((one) =>
+          one.send().then(
+            () => ({ one }),
+            (error: Error) => ({ one, error }),
+          ),
+        ),
+      );
       taken.push(...results.filter((result) => !('error' in result)));
       const refused = results.find(
         (result) => 'error' in result && result.error.name === 'UnpublishableError',

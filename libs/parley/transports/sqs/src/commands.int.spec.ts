@@ -98,9 +98,19 @@ class Owner {
   ): OutgoingMessage {
     const id = randomUUID();
     const envelope = {
-      specversion: '1.0', id, type: contract.name, source: '/trial', time: new Date().toISOString(), datacontenttype: 'application/json', contractversion: '1',
-      correlationid: id, partitionkey: contract.key && 'k', traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', producerinstance: 'trial', producerbuild: 'trial',
-    } as const; // prettier-ignore
+      specversion: '1.0',
+      id,
+      type: contract.name,
+      source: '/trial',
+      time: new Date().toISOString(),
+      datacontenttype: 'application/json',
+      contractversion: '1',
+      correlationid: id,
+      partitionkey: contract.key && 'k',
+      traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+      producerinstance: 'trial',
+      producerbuild: 'trial',
+    } as const;
     return { contract, envelope, body: Buffer.from(JSON.stringify({ key: 'k', n })), ...more };
   }
 

@@ -64,13 +64,20 @@ async function neighbour(): Promise<void> {
 }
 
 hostileSuite({
-  name: 'TCP', type: victim.contract.name, good: goodOrder, called: true, attributes: 'texts', open, close, neighbour,
+  name: 'TCP',
+  type: victim.contract.name,
+  good: goodOrder,
+  called: true,
+  attributes: 'texts',
+  open,
+  close,
+  neighbour,
   largest: { bytes: MAX_MESSAGE_BYTES, reason: 'too-large' },
   send: async (body, attributes): Promise<Fate> => {
     const answer = await answerTo(packet(body, texts(attributes as Attributes)));
     return answer.includes('"err"') ? { refused: answer } : 'taken';
   },
-}); // prettier-ignore
+});
 
 describe('what means harm, below what TCP carries', () => {
   beforeAll(open);

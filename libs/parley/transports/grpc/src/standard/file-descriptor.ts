@@ -29,7 +29,16 @@ const ANY_JSON = '.google.protobuf.Value';
 /* Field numbers of google/protobuf/descriptor.proto. */
 const FILE = { name: 1, package: 2, dependency: 3, message: 4, service: 6, syntax: 12 } as const;
 const MESSAGE = { name: 1, field: 2, nested: 3, options: 7, oneOf: 8 } as const;
-const FIELD = { name: 1, number: 3, label: 4, type: 5, typeName: 6, oneOf: 9, json: 10, optional: 17 } as const; // prettier-ignore
+const FIELD = {
+  name: 1,
+  number: 3,
+  label: 4,
+  type: 5,
+  typeName: 6,
+  oneOf: 9,
+  json: 10,
+  optional: 17,
+} as const;
 const METHOD = { name: 1, input: 2, output: 3, options: 4, serverStreaming: 6 } as const;
 const SERVICE = { name: 1, method: 2 } as const;
 const [MAP_ENTRY, IDEMPOTENCY_LEVEL, IDEMPOTENT] = [7, 34, 2];

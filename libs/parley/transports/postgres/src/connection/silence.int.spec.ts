@@ -83,7 +83,15 @@ describe.each(['own database', 'another database'] as const)(
       const since = performance.now();
       silent.open();
       // Alone, even the sending connection may be lost: the message is sent until it is stored.
-      await eventually(() => (sender ?? struck).messenger.send(Do, { key: 'news' }, { idempotencyKey: 'news' }).then(() => true, () => false), 'it to be said', NEWS_WITHIN); // prettier-ignore
+      await eventually(
+        () =>
+          (sender ?? struck).messenger.send(Do, { key: 'news' }, { idempotencyKey: 'news' }).then(
+            () => true,
+            () => false,
+          ),
+        'it to be said',
+        NEWS_WITHIN,
+      );
       await eventually(
         async () => (await fixture.effects(service)).includes('news'),
         'the news to be handled',

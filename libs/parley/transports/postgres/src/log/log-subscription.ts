@@ -87,10 +87,14 @@ export class DurableSubscription {
     this.checkpoints = new Checkpoints(context.clock, () => this.advance());
     this.lanes = new KeyedExecutor(subscription, () => this.reader.pump());
     this.reader = new LogReader(
-      subscription.name, id, wanted, database, context,
+      subscription.name,
+      id,
+      wanted,
+      database,
+      context,
       (partition, event) => this.enqueue(partition, event),
       () => this.checkpoints.within(SKIPPED_CHECKPOINT_INTERVAL_MS),
-    ); // prettier-ignore
+    );
   }
 
   get problem(): string | undefined {

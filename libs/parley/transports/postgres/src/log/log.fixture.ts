@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { event, type Contract } from '@parley/contract';
 import { Subscription, type SubscriptionOptions } from '@parley/messaging';
-import { type Delivery, HandlerRegistry, type OutgoingMessage, type Outcome, type TransportContext } from '@parley/messaging/transport'; // prettier-ignore
+import {
+  type Delivery,
+  HandlerRegistry,
+  type OutgoingMessage,
+  type Outcome,
+  type TransportContext,
+} from '@parley/messaging/transport';
 import { Client, Pool, type PoolClient } from 'pg';
 import { z } from 'zod';
 import { NotificationListener } from '../connection/notification-listener';
@@ -31,10 +37,19 @@ export function message(
 ): OutgoingMessage {
   const body = Buffer.isBuffer(payload) ? payload : Buffer.from(JSON.stringify(payload));
   const envelope = {
-    specversion: '1.0', id: randomUUID(), type: contract.name, source: `/${contract.owner}`, time: new Date().toISOString(), datacontenttype: 'application/json',
-    contractversion: '1', correlationid: randomUUID(), partitionkey: key, traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
-    producerinstance: 'spec', producerbuild: 'spec',
-  } as const; // prettier-ignore
+    specversion: '1.0',
+    id: randomUUID(),
+    type: contract.name,
+    source: `/${contract.owner}`,
+    time: new Date().toISOString(),
+    datacontenttype: 'application/json',
+    contractversion: '1',
+    correlationid: randomUUID(),
+    partitionkey: key,
+    traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+    producerinstance: 'spec',
+    producerbuild: 'spec',
+  } as const;
   return { contract, envelope, body };
 }
 

@@ -95,7 +95,11 @@ describe.each(['own database', 'another database'] as const)(
           'everything to be handled',
           ALL_WITHIN,
         );
-        await eventually(() => states().every((state) => state === 'consuming'), 'it to read again', ALL_WITHIN); // prettier-ignore
+        await eventually(
+          () => states().every((state) => state === 'consuming'),
+          'it to read again',
+          ALL_WITHIN,
+        );
 
         const effects = await fixture.effects(service);
         for (const key of KEYS)
@@ -108,7 +112,11 @@ describe.each(['own database', 'another database'] as const)(
         function said(by: Instance): Promise<boolean> {
           const publish = () => by.messenger.publish(WasDone, { key: 'news', n: news++ });
           return eventually(
-            () => publish().then(() => true, () => false), // prettier-ignore
+            () =>
+              publish().then(
+                () => true,
+                () => false,
+              ),
             'it to be said',
             ALL_WITHIN,
           );

@@ -54,8 +54,15 @@ beforeEach(() => {
 function row(lane: string, id: string | null = '1') {
   const message_id = `message ${id}`;
   return {
-    lane, attempts: 1, failure: null, id, message_id, headers: Buffer.from('{}'), body: Buffer.from('{}'), reached: null,
-  }; // prettier-ignore
+    lane,
+    attempts: 1,
+    failure: null,
+    id,
+    message_id,
+    headers: Buffer.from('{}'),
+    body: Buffer.from('{}'),
+    reached: null,
+  };
 }
 /** The row that says how far a scan came that was broken off. */
 const broken = (reached: string) => ({ ...row('', null), lane: null, reached });
@@ -152,13 +159,41 @@ describe('the next claim', () => {
   const loose = [row('3'), row('4')];
 
   it.each<[string, object[], object]>([
-    ['goes on behind the last lanes of both kinds', [...keyed, ...loose], { cursor: '-5', beyond: '4' }],
-    ['goes on with keys where it was, when none came', [row('1'), row('2'), ...loose], { cursor: '-99', beyond: '4' }],
-    ['goes on without keys where it was, when none came', [row('-12'), row('-11'), ...keyed], { cursor: '-5', beyond: '66' }],
-    ['begins anew without keys, when there were fewer than it wanted', [row('-9'), ...loose], { cursor: '-9', beyond: '0' }],
-    ['goes on with keys where a scan was broken off', [row('-9'), broken('-2')], { cursor: '-2', beyond: '0' }],
-    ['goes on without keys where a scan was broken off', [row('-9'), row('3'), broken('500')], { cursor: '-9', beyond: '500' }],
-    ['goes on where both scans were broken off', [broken('-2'), broken('500')], { cursor: '-2', beyond: '500' }],
+    [
+      'goes on behind the last lanes of both kinds',
+      [...keyed, ...loose],
+      { cursor: '-5', beyond: '4' },
+    ],
+    [
+      'goes on with keys where it was, when none came',
+      [row('1'), row('2'), ...loose],
+      { cursor: '-99', beyond: '4' },
+    ],
+    [
+      'goes on without keys where it was, when none came',
+      [row('-12'), row('-11'), ...keyed],
+      { cursor: '-5', beyond: '66' },
+    ],
+    [
+      'begins anew without keys, when there were fewer than it wanted',
+      [row('-9'), ...loose],
+      { cursor: '-9', beyond: '0' },
+    ],
+    [
+      'goes on with keys where a scan was broken off',
+      [row('-9'), broken('-2')],
+      { cursor: '-2', beyond: '0' },
+    ],
+    [
+      'goes on without keys where a scan was broken off',
+      [row('-9'), row('3'), broken('500')],
+      { cursor: '-9', beyond: '500' },
+    ],
+    [
+      'goes on where both scans were broken off',
+      [broken('-2'), broken('500')],
+      { cursor: '-2', beyond: '500' },
+    ],
   ])('%s', async (_, rows, next) => {
     const leases = newLeases();
     replies.claim = [row('-99'), row('66')];
@@ -169,7 +204,7 @@ describe('the next claim', () => {
     called();
     await leases.claim(4, 0);
     expect(called()).toMatchObject([['claim', next]]);
-  }); // prettier-ignore
+  });
 
   it('goes on where the former one was, when that one only released lanes', async () => {
     const leases = newLeases();

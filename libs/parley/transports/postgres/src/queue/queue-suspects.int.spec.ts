@@ -9,8 +9,14 @@ let database: TrialDatabase;
 const workers: Worker[] = [];
 
 const failure: Failure = {
-  error: 'Error', message: 'no luck', stack: '', tries: 1, instance: 'trial', firstFailedAt: '2026-01-01T00:00:00.000Z', lastFailedAt: '2026-01-01T00:00:00.000Z',
-}; // prettier-ignore
+  error: 'Error',
+  message: 'no luck',
+  stack: '',
+  tries: 1,
+  instance: 'trial',
+  firstFailedAt: '2026-01-01T00:00:00.000Z',
+  lastFailedAt: '2026-01-01T00:00:00.000Z',
+};
 
 const run = (
   name: string,
@@ -92,7 +98,10 @@ it('does not count a delivery without an outcome as an attempt, also not of a me
   });
   await until(async () => (await effectsOf()) === 2);
   expect(attempts.filter(([n]) => n === 0)).toEqual([[0, 1, true]]);
-  expect(attempts.filter(([n]) => n === 1)).toEqual([[1, 2, true], [1, 3, false]]); // prettier-ignore
+  expect(attempts.filter(([n]) => n === 1)).toEqual([
+    [1, 2, true],
+    [1, 3, false],
+  ]);
   expect(next.deliveries.find(({ attempt }) => attempt === 2)!.failure).toEqual(failure);
 });
 
@@ -103,7 +112,11 @@ it('suspects of a lane its first message alone', async () => {
   await die(dying);
   const next = await run('next', settle);
   await until(async () => (await effectsOf()) === 4);
-  expect(next.deliveries.map(({ attempt, suspect }) => [attempt, suspect])).toEqual([[1, true], [1, false], [1, false]]); // prettier-ignore
+  expect(next.deliveries.map(({ attempt, suspect }) => [attempt, suspect])).toEqual([
+    [1, true],
+    [1, false],
+    [1, false],
+  ]);
   expect((await effects(database)).map(({ n }) => n)).toEqual(upTo(4));
 });
 
@@ -115,7 +128,10 @@ it('does not suspect what was given back', async () => {
   await until(() => closing.deliveries.every(({ signal }) => signal.aborted));
   const next = await run('next', settle);
   await until(async () => (await effectsOf()) === 2);
-  expect(next.deliveries.map(({ attempt, suspect }) => [attempt, suspect])).toEqual([[1, false], [1, false]]); // prettier-ignore
+  expect(next.deliveries.map(({ attempt, suspect }) => [attempt, suspect])).toEqual([
+    [1, false],
+    [1, false],
+  ]);
 });
 
 it('gives a suspect back when it is stopped, still a suspect', async () => {

@@ -12,8 +12,14 @@ let database: TrialDatabase;
 const workers: Worker[] = [];
 
 const failure: Failure = {
-  error: 'Error', message: 'no luck', stack: '', tries: 4, instance: 'trial', firstFailedAt: '2026-01-01T00:00:00.000Z', lastFailedAt: '2026-01-01T00:00:00.000Z',
-}; // prettier-ignore
+  error: 'Error',
+  message: 'no luck',
+  stack: '',
+  tries: 4,
+  instance: 'trial',
+  firstFailedAt: '2026-01-01T00:00:00.000Z',
+  lastFailedAt: '2026-01-01T00:00:00.000Z',
+};
 
 const run = (
   name: string,
@@ -206,7 +212,10 @@ it('commits nothing of a handling that slept past its lease', async () => {
   wake();
   await until(() => outcome !== undefined);
   expect(outcome).toEqual({ kind: 'return' });
-  expect(await effects(database)).toEqual([{ lane: 'k', n: 0, by: 'other' }, { lane: 'k', n: 1, by: 'other' }]); // prettier-ignore
+  expect(await effects(database)).toEqual([
+    { lane: 'k', n: 0, by: 'other' },
+    { lane: 'k', n: 1, by: 'other' },
+  ]);
 });
 
 it('tells a handling that its lease is lost', async () => {
@@ -259,7 +268,11 @@ it('tells a retried handling what failed before, and only that one', async () =>
   );
   await send(reserve('k', 0), reserve('k', 1));
   await until(async () => (await effects(database)).length === 2);
-  expect(worker.deliveries.map(({ attempt, failure: before }) => [attempt, before])).toEqual([[1, undefined], [2, failure], [1, undefined]]); // prettier-ignore
+  expect(worker.deliveries.map(({ attempt, failure: before }) => [attempt, before])).toEqual([
+    [1, undefined],
+    [2, failure],
+    [1, undefined],
+  ]);
 });
 
 it('holds a command back until its delay is over', async () => {

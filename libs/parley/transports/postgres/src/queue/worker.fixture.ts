@@ -29,10 +29,20 @@ export function reserve(
 ): OutgoingMessage {
   const id = options.id ?? randomUUID();
   const envelope = {
-    specversion: '1.0', id, type: Reserve.name, source: '/orders', time: new Date().toISOString(), datacontenttype: 'application/json', contractversion: '1',
-    correlationid: id, partitionkey: key, traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', producerinstance: 'trial', producerbuild: 'trial',
+    specversion: '1.0',
+    id,
+    type: Reserve.name,
+    source: '/orders',
+    time: new Date().toISOString(),
+    datacontenttype: 'application/json',
+    contractversion: '1',
+    correlationid: id,
+    partitionkey: key,
+    traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+    producerinstance: 'trial',
+    producerbuild: 'trial',
     passdeadletters: options.passes ? 'true' : undefined,
-  } as const; // prettier-ignore
+  } as const;
   return {
     contract: Reserve,
     envelope,

@@ -4,7 +4,15 @@ import {
   type DeadLetterFilter,
   type Decision,
 } from '@parley/messaging';
-import { UNNAMED_OPERATOR, type AuditFilter, type DeadLetterGroup, type DeadLetters, type Edit, type Failure, type FoundDeadLetter } from '@parley/messaging/transport'; // prettier-ignore
+import {
+  UNNAMED_OPERATOR,
+  type AuditFilter,
+  type DeadLetterGroup,
+  type DeadLetters,
+  type Edit,
+  type Failure,
+  type FoundDeadLetter,
+} from '@parley/messaging/transport';
 import type { Database, Statement } from '../connection/database';
 import { channelOf, unpackHeaders } from '../cloudevents';
 import { PostgresReplayRuns } from './replay-runs';

@@ -1,5 +1,11 @@
 import { type Decision } from '@parley/messaging';
-import { RUN_LEASE_MS, type Failure, type NewReplayRun, type ReplayRun, type ReplayRuns } from '@parley/messaging/transport'; // prettier-ignore
+import {
+  RUN_LEASE_MS,
+  type Failure,
+  type NewReplayRun,
+  type ReplayRun,
+  type ReplayRuns,
+} from '@parley/messaging/transport';
 import { channelOf } from '../cloudevents';
 import type { Database, Statement } from '../connection/database';
 

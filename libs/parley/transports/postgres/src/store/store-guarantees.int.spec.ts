@@ -37,8 +37,14 @@ const subscription: RegisteredSubscription = {
   live: false,
 };
 const failure: Failure = {
-  error: 'Error', message: 'no luck', stack: '', tries: 1, instance: 'trial', firstFailedAt: '2026-01-01T00:00:00.000Z', lastFailedAt: '2026-01-01T00:00:00.000Z',
-}; // prettier-ignore
+  error: 'Error',
+  message: 'no luck',
+  stack: '',
+  tries: 1,
+  instance: 'trial',
+  firstFailedAt: '2026-01-01T00:00:00.000Z',
+  lastFailedAt: '2026-01-01T00:00:00.000Z',
+};
 const message = (n: number, key = 'k'): ParkedMessage => ({
   subscription: SUBSCRIPTION,
   key,
@@ -477,16 +483,19 @@ describe('what is confirmed', () => {
       )) as { setting: string }[];
       settings.push(found!.setting);
     };
-    await store.transaction(async (tx) => {
-      await look(tx);
-      await store.lanes.park(tx, message(1), { after: 60_000, failure });
-      await store.lanes.parkIfLaneBlocked(tx, message(2));
-      await store.lanes.deadLetter(tx, message(3, 'other'), failure, true);
-      await look(tx);
-    }, async (tx) => {
-      await store.inbox.record(tx, SUBSCRIPTION, randomUUID());
-      await look(tx);
-    }); // prettier-ignore
+    await store.transaction(
+      async (tx) => {
+        await look(tx);
+        await store.lanes.park(tx, message(1), { after: 60_000, failure });
+        await store.lanes.parkIfLaneBlocked(tx, message(2));
+        await store.lanes.deadLetter(tx, message(3, 'other'), failure, true);
+        await look(tx);
+      },
+      async (tx) => {
+        await store.inbox.record(tx, SUBSCRIPTION, randomUUID());
+        await look(tx);
+      },
+    );
     expect(settings).toEqual(['on', 'on', 'on']);
   });
 });
