@@ -26,7 +26,7 @@ import { Tally } from '../messages/tally.mjs';
  * hears from then on; resolves to what ends it
  */
 
-/** What was not heard for so long after everything else never comes. */
+/** Milliseconds without a message after which the missing ones count as lost. */
 const SILENCE_MS = 5_000;
 const LOOK_MS = 50;
 

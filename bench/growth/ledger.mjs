@@ -1,4 +1,4 @@
-// What a consumer has handled: one bit of memory a message would be too little to blame, a list of
+// Messages that a consumer has handled: one bit of memory a message would be too little to blame, a list of
 // them too much for a million.
 
 export class Ledger {

@@ -1,4 +1,4 @@
-// Who takes part in a run of a mode, and in which works.
+// Contestants and works of a run, as they were chosen.
 import fs from 'node:fs';
 import path from 'node:path';
 import { Mistake } from '../../tools/terminal/errors.mjs';

@@ -1,4 +1,4 @@
-// What the clients need, installed where this can be done without the system: grpcurl by Go, the
+// Tools of the clients, installed where this can be done without the system: grpcurl by Go, the
 // packages of npm and of PyPI.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -1,4 +1,4 @@
-// What every client does with the shop: an order, and what a client must see of it.
+// The order that every client places, and its fields that every client must see.
 import { execFile } from 'node:child_process';
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';

@@ -1,4 +1,4 @@
-// What the layers of an image have: the names of their files, and whether a text is in one of them.
+// Contents of the layers of an image: the names of their files, and whether a text is in one of them.
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';

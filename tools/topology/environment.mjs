@@ -154,7 +154,7 @@ export function sharedEnvironment({ technologies = [], tls = false } = {}, servi
   };
 }
 
-/** Of the traces of a start; all of them would cost more than the console may. */
+/** Share of the traces that a start exports: all of them would cost more than the console may. */
 const SHARE_OF_TRACES = '0.05';
 
 /**

@@ -17,7 +17,7 @@ type Json<T> = T extends Date
       : T;
 
 declare const nowhere: unique symbol;
-/** What is sent of the fields that the page shows. */
+/** The fields of an answer that the page shows. */
 type Sent<Shown, Answer> = {
   readonly [K in keyof Shown]: K extends keyof Answer ? Json<Answer[K]> : typeof nowhere;
 };

@@ -1,4 +1,4 @@
-// What clients try who want more than their share: many requests, slow ones, and streams that they
+// Attacks on the share of others: many requests, slow ones, and streams that they
 // leave open.
 import { once } from 'node:events';
 import { connect } from 'node:net';

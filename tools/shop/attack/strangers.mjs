@@ -1,4 +1,4 @@
-// What clients try who may not: other customers' orders, by each route with an id; bad tokens;
+// Attacks on what is not the client's: other customers' orders, by each route with an id; bad tokens;
 // operations without a role.
 import { randomUUID } from 'node:crypto';
 import { createClient } from 'graphql-ws';

@@ -113,7 +113,7 @@ const envelope = (over: Partial<Envelope> = {}): Envelope => ({
   ...over,
 });
 
-/** What a service does with each message that it handles. */
+/** Records of one handled message, as a service sends them. */
 async function handled(over: Partial<Envelope> = {}, token = TOKEN): Promise<void> {
   const records = new MessageRecords({
     endpoint: url,

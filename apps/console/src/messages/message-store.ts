@@ -11,7 +11,7 @@ export interface Filter {
   readonly trace?: string;
   readonly contract?: string;
   readonly kind?: string;
-  /** That sent it, or handled it. */
+  /** The service that sent it, or one that handled it. */
   readonly service?: string;
   /** Of one of its handlings. */
   readonly outcome?: string;

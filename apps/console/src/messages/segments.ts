@@ -22,7 +22,7 @@ const SMALLEST_BYTES = 1_048_576;
 const LARGEST_BYTES = 128 * 1_048_576;
 const LONGEST_MS = 3_600_000;
 
-/** What the tables and their indexes are made with. */
+/** Tables that are partitioned by segment. */
 const TABLES = ['message', 'handling', 'span'] as const;
 /** Segments are dropped whole and never changed: there is nothing to clean up. */
 const STORAGE = '(autovacuum_enabled = false, toast.autovacuum_enabled = false)';

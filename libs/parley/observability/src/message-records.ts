@@ -52,7 +52,7 @@ const LARGEST_BODY = 32 * 1_024;
 const PATIENCE_MS = 5_000;
 const MILLISECONDS_TO_NANOSECONDS = '000000';
 
-/** Of the envelope; all others are attributes of the record. */
+/** Attributes of the envelope that have no attribute of the record. */
 const FURTHER_HEADERS = [
   'contractversion',
   'idempotencykey',

@@ -65,7 +65,7 @@ function moving(saga: Definition, state: object, asked: ReadonlySet<string>) {
   return answers.length > 0 ? answers : found;
 }
 
-/** What was said since the saga came to its stage. */
+/** Contracts that were sent since the saga came to its stage. */
 function sinceStage(history: readonly HistoryEntry[], stage: string | undefined): string[] {
   const came = history.findLastIndex(({ from, to }) => to === stage && from !== stage);
   return history.slice(Math.max(0, came)).flatMap(({ said }) => said);

@@ -14,7 +14,7 @@ import {
   type StoredSaga,
 } from './saga-store';
 
-/** Who repairs a saga, why, and which version of it they saw. */
+/** The operator of a repair, the reason, and the version of the saga that the operator saw. */
 export interface Repair {
   readonly who: string;
   readonly reason: string;

@@ -34,9 +34,9 @@ export interface HistoryEntry {
   readonly to?: string;
   /** Contracts and commands, in the order they were said. */
   readonly said: readonly string[];
-  /** What it changed of the state; hidden fields are left out. */
+  /** Changed fields of the state; hidden fields are left out. */
   readonly changes?: readonly StateChange[];
-  /** Of a repair: the operator, and the reason. */
+  /** Operator and reason; repairs only. */
   readonly who?: string;
   readonly reason?: string;
 }

@@ -39,7 +39,7 @@ const GOOD = ['done', 'ok', 'duplicate'];
 export const isBad = ({ outcome }: Pick<z.infer<typeof Handling>, 'outcome'>): boolean =>
   !GOOD.includes(outcome);
 
-/** What became of it in each of its subscriptions: `notifications.mails dead TypeError`. */
+/** Its outcomes, one for each subscription: `notifications.mails dead TypeError`. */
 export function fatesOf({ handlings }: Pick<Message, 'handlings'>): readonly string[] {
   const last = new Map(handlings.map((handling) => [handling.subscription, handling]));
   return [...last.values()].map(({ subscription, outcome, error }) =>

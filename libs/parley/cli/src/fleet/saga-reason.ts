@@ -45,7 +45,7 @@ interface Dead {
   readonly contract: string;
 }
 
-/** Who handles a contract. */
+/** The subscription that handles a contract. */
 interface HandledBy {
   readonly service: string;
   readonly subscription: string;

@@ -36,7 +36,7 @@ export function openCall(
   return { call, handler, contract, ...known, request, late, signal };
 }
 
-/** What the handler's own messages and calls carry on. */
+/** The conversation that the handler's own messages and calls continue. */
 export const conversationOf = ({ call, contract, envelope, signal }: OpenedCall) => ({
   correlationId: envelope.correlationid,
   traceparent: envelope.traceparent,

@@ -9,7 +9,7 @@ import type { MemoryDatabase, MemoryTx } from './database';
 import type { LaneTable, Row } from './lane-table';
 import type { Letter } from './letter';
 
-/** What runs need of the dead letters beside them. */
+/** The part of the dead letters that runs use. */
 interface Letters {
   readonly database: MemoryDatabase;
   readonly table: LaneTable;
