@@ -72,10 +72,19 @@ describe('a failed start', () => {
 
   it.each([
     `Operation failed: QueueDeclare; 404 (NOT-FOUND) with message "NOT_FOUND - no queue 'stock' in vhost '/'"`,
-    'Expected ConnectionOpenOk; got <ConnectionClose channel:0>',
     'Handshake terminated by server: 403 (ACCESS-REFUSED) with message "ACCESS_REFUSED"',
   ])('does not wait for what does not pass by itself: %s', (text) => {
     expect(notYet(new Error(text))).toBeUndefined();
+  });
+
+  it('waits for a virtual host that is not opened: missing and down look the same', () => {
+    const text = 'Expected ConnectionOpenOk; got <ConnectionClose channel:0>';
+    expect(notYet(new Error(text))).toBe(
+      `its virtual host is missing, refused to this user, or down (${text})`,
+    );
+    expect(startFailure(address, new Error(text)).message).toBe(
+      'RabbitMQ at amqps://rabbit.example/shop has no such virtual host, not for the user "me", or it is down; create it, correct its URL, or start it again (rabbitmqctl restart_vhost)',
+    );
   });
 
   it('names the queue that has other settings', () => {

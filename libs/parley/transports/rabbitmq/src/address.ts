@@ -73,6 +73,12 @@ export class NotThereError extends Error {
   }
 }
 
+/**
+ * RabbitMQ closed the connection instead of opening the virtual host. amqplib drops its code and
+ * text, so a virtual host that is down (541), one that is missing and one that is forbidden (530)
+ * look the same: all of them are waited for.
+ */
+const NOT_OPENED = /ConnectionOpenOk/;
 /** Replies: connection-forced, of a node that starts, stops or drains; internal-error. */
 const NOT_YET: readonly unknown[] = [320, 541];
 
@@ -84,6 +90,8 @@ export function notYet(thrown: unknown): string | undefined {
   const cause = causeOf(thrown);
   if (!(cause instanceof Error)) return undefined;
   const { code, message } = cause as Error & { readonly code?: unknown };
+  if (NOT_OPENED.test(message))
+    return `its virtual host is missing, refused to this user, or down (${message})`;
   const isDown = /is down|down or inaccessible|terminated by server: (?:320|541)\b/i.test(message);
   return NOT_YET.includes(code) || isDown ? message : undefined;
 }
@@ -114,12 +122,13 @@ function explain(address: Address, cause: unknown): string {
     cause instanceof Error
       ? cause.message || String((cause as { code?: unknown }).code)
       : String(cause);
+  if (NOT_OPENED.test(why))
+    return `has no such virtual host, not for the user "${address.user}", or it is down; create it, correct its URL, or start it again (rabbitmqctl restart_vhost)`;
   const answer = notYet(cause);
   if (answer !== undefined) return notReady(answer);
   if (/ACCESS.REFUSED/.test(why))
     return `refuses the user "${address.user}": wrong name or password, or no right to what it asked for; correct its URL`;
-  // RabbitMQ closes the connection instead of opening it; amqplib reports only that.
-  if (/NOT.ALLOWED|ConnectionOpenOk/.test(why))
+  if (/NOT.ALLOWED/.test(why))
     return `has no such virtual host, or not for the user "${address.user}"; create it or correct its URL`;
   if (
     /Invalid frame|Frame size|server closed .*before|Expected ConnectionStart|protocol version/i.test(
