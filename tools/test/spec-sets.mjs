@@ -11,6 +11,7 @@ import path from 'node:path';
  */
 export const LONG_SPECS = {
   'apps/catalog/src/any-client.int.spec.ts': 'foreign gRPC clients: grpcurl and Python',
+  'apps/console/src/contracts.spec.ts': 'the gate of contracts as a command, on a tree of its own',
   'apps/gateway/src/graphql/graphql-fuzz.spec.ts': 'invented GraphQL requests by the hundred',
   'apps/gateway/src/hostile.spec.ts': 'hostile requests at the edge',
   'apps/gateway/src/limits/flood.spec.ts':
@@ -22,6 +23,8 @@ export const LONG_SPECS = {
     'every regular expression, on long input',
   'libs/parley/sagas/src/silence.int.spec.ts':
     'timeouts of sagas on a network that loses connections without a sign',
+  'libs/parley/service/src/deadline-chain.spec.ts':
+    'one deadline over three services, on each transport of calls',
   'libs/parley/service/src/environments.int.spec.ts':
     'a service over IPv6, with other defaults, and on a network that loses connections',
   'libs/parley/service/src/failing-start.int.spec.ts':
@@ -54,11 +57,14 @@ export const LONG_SPECS = {
     'the promises on PostgreSQL',
   'libs/parley/transports/postgres/src/log/silence.int.spec.ts':
     'the event log of PostgreSQL on a network that loses connections without a sign',
+  'libs/parley/transports/postgres/src/store/canary-replays.int.spec.ts':
+    'dead letters by the hundred, replayed in steps',
   'libs/parley/transports/postgres/src/poison.int.spec.ts':
     'a poison event among hundreds of others',
   'libs/parley/transports/postgres/src/queue/batches.int.spec.ts':
     'batches of messages on PostgreSQL',
   'libs/parley/transports/tcp/src/hostile.spec.ts': 'hostile calls over TCP',
+  'libs/parley/transports/tcp/src/tcps.spec.ts': 'calls by TLS over TCP, lost networks among them',
   'tools/build/image-files.spec.mjs': 'the files of images, loaded from a folder of their own',
   'tools/build/pack.spec.mjs': 'the packages, installed into an application of its own',
 };
