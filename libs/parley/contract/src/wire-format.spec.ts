@@ -46,6 +46,26 @@ describe('a schema that JSON cannot carry', () => {
       'payload.field[1] may be undefined',
     ],
     [
+      'what a list may lack, by a schema of a later line',
+      z.array(z.lazy(() => z.string().optional())),
+      'payload.field[] may be undefined',
+    ],
+    [
+      'what a list may lack, through a pipe',
+      z.array(z.string().optional().pipe(z.string().optional())),
+      'payload.field[] may be undefined',
+    ],
+    [
+      'what a list may lack, by both of two schemas',
+      z.array(z.intersection(z.string().optional(), z.string().optional())),
+      'payload.field[] may be undefined',
+    ],
+    [
+      'what a tuple may lack, by a schema of a later line',
+      z.tuple([z.lazy(() => z.string().optional())]),
+      'payload.field[0] may be undefined',
+    ],
+    [
       'far inside',
       z.array(z.object({ at: z.record(z.string(), z.date().nullable()) })),
       'payload.field[].at.* is a Date',
@@ -87,6 +107,7 @@ describe('the format of a schema', () => {
       z.array(z.string().nullable()),
       z.record(z.string(), z.number()),
       z.string().default('x'),
+      z.string().refine((text) => text !== ''),
       recursive,
     ];
     expect(fields.map((field) => formatOf(field).plain)).toEqual(fields.map(() => true));
@@ -103,6 +124,8 @@ describe('the format of a schema', () => {
       z.string().min(3).trim(),
       z.string().overwrite((text) => `${text}!`),
       z.int().catch(1),
+      z.string().check((context) => void (context.value += '!')),
+      z.string().superRefine(() => undefined),
     ];
     expect(fields.map((field) => formatOf(field).plain)).toEqual(fields.map(() => false));
     expect(wireFormatOf(z.looseObject({})).plain).toBe(false);

@@ -189,6 +189,7 @@ class Survey {
    * before.
    */
   private lookAtChecks({ _zod: { def } }: z.core.$ZodType): void {
+    if (def.checks?.some(mayChange)) this.plain = false;
     const overwrites = overwritesOf(def.checks);
     const first = def.checks?.slice(0, overwrites.length) ?? [];
     if (
@@ -198,6 +199,10 @@ class Survey {
       this.plain = false;
   }
 }
+
+/** `.check(…)` and `.superRefine(…)` can replace the value; `.refine(…)` cannot. */
+const mayChange = ({ _zod: { def } }: z.core.$ZodCheck): boolean =>
+  def.check === 'custom' && !('fn' in def);
 
 /** The sources of the functions by which checks change a text. */
 function overwritesOf(checks: readonly z.core.$ZodCheck[] | undefined): readonly string[] {
@@ -216,14 +221,28 @@ function item(schema: z.core.$ZodType, path: string): readonly [z.core.$ZodType,
   return [schema, path];
 }
 
-function mayLack(schema: z.core.$ZodTypes): boolean {
+function mayLack(schema: z.core.$ZodTypes, within: ReadonlySet<unknown> = new Set()): boolean {
+  if (within.has(schema)) return false;
+  const inside = new Set([...within, schema]);
+  const lacks = (part: z.core.$ZodType) => mayLack(part as z.core.$ZodTypes, inside);
   const { def } = schema._zod;
-  if (def.type === 'optional') return !(schema instanceof z.ZodExactOptional);
-  if (def.type === 'union')
-    return def.options.some((option) => mayLack(option as z.core.$ZodTypes));
-  return def.type === 'nullable' || def.type === 'readonly'
-    ? mayLack(def.innerType as z.core.$ZodTypes)
-    : false;
+  switch (def.type) {
+    case 'optional':
+      return !(schema instanceof z.ZodExactOptional);
+    case 'union':
+      return def.options.some(lacks);
+    case 'intersection':
+      return lacks(def.left) && lacks(def.right);
+    case 'pipe':
+      return lacks(def.in) && lacks(def.out);
+    case 'lazy':
+      return lacks(def.getter());
+    case 'nullable':
+    case 'readonly':
+      return lacks(def.innerType);
+    default:
+      return false;
+  }
 }
 
 const one = (schema: z.core.$ZodType | undefined, path: string) =>
