@@ -38,6 +38,7 @@ export interface CallWire {
 
 /** Bytes of the largest message. */
 const LARGEST = 4 * 1024 * 1024;
+const DAY_MS = 86_400_000;
 /** Milliseconds of a deadline that is missed, longer than any silence that means nothing. */
 const MISSED_MS = 2_000;
 /** Milliseconds of a deadline that is kept, also where a connection is found silent meanwhile. */
@@ -155,6 +156,18 @@ export function callWireSuite({ technology, lostBySilence, files }: CallWire): v
       expect(budget).toBeGreaterThan(0);
       expect(budget).toBeLessThanOrEqual(2_001);
       await asked;
+    });
+
+    it.each([40, 200])('of %d days arrives, as at least 24 days', async (days) => {
+      const transport = transportTo(
+        await serve(async ({ deadline }) => ({
+          ok: true,
+          body: Buffer.from(String(deadline.budget())),
+        })),
+      );
+      const budget = Number(await reply(transport, asking('{}', { within: days * DAY_MS })));
+      expect(budget).toBeGreaterThan(24 * DAY_MS);
+      expect(budget).toBeLessThanOrEqual(days * DAY_MS);
     });
 
     it('that has passed already sends nothing', async () => {

@@ -25,7 +25,7 @@ import {
   type OutgoingCall,
   UNTRUSTED,
 } from '@parley/messaging/transport';
-import { DeadlineExceededError } from '@parley/resilience';
+import { type Deadline, DeadlineExceededError } from '@parley/resilience';
 import { issuesOf, MAX_MESSAGE_BYTES, methodOf, type WireForm } from './codec';
 import { FAULT_BEHIND_ITEMS, faultIn, faultOf, isFromOlderServer } from './fault';
 import { metadataOf } from './headers';
@@ -44,6 +44,17 @@ const CHANNEL: ChannelOptions = {
   'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
   'grpc.enable_http_proxy': 0,
 };
+
+/**
+ * Milliseconds of the longest deadline on the wire, 24.8 days: grpc-js's server counts them in 32
+ * bits, and a longer one has passed already for it. A longer call is ended after as long.
+ */
+const LONGEST_DEADLINE_MS = 2_147_483_000;
+
+function deadlineOnTheWire(deadline: Deadline): number {
+  const beyond = deadline.budget() - LONGEST_DEADLINE_MS;
+  return beyond > 0 ? deadline.at - beyond : deadline.at;
+}
 
 /** A client with the requests that it has under way. */
 interface Line {
@@ -81,7 +92,7 @@ export class GrpcConnection implements CallConnection {
         asIs,
         message,
         metadataOf(headers),
-        { deadline: deadline.at },
+        { deadline: deadlineOnTheWire(deadline) },
         (error, reply) => {
           signal?.removeEventListener('abort', cancel);
           ended(line);
@@ -114,7 +125,7 @@ export class GrpcConnection implements CallConnection {
     metadata.set(FAULT_BEHIND_ITEMS, '1');
     const line = this.connected();
     const call = line.client.makeServerStreamRequest(path, asIs, asIs, message, metadata, {
-      deadline: deadline.at,
+      deadline: deadlineOnTheWire(deadline),
     });
     line.inFlight++;
     const items = new ItemReader(request, {

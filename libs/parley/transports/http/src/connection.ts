@@ -13,7 +13,13 @@ import { DeadlineExceededError } from '@parley/resilience';
 import { buildConnector, type Dispatcher, Pool } from 'undici';
 import { Exchange, type Peer, TOO_LARGE } from './exchange';
 import { frameOf } from './frames';
-import { JSON_TYPE, MAX_MESSAGE_BYTES, STREAM_TYPE, TIMEOUT_HEADER } from './protocol';
+import {
+  JSON_TYPE,
+  LONGEST_TIMEOUT_MS,
+  MAX_MESSAGE_BYTES,
+  STREAM_TYPE,
+  TIMEOUT_HEADER,
+} from './protocol';
 import { StreamExchange } from './stream-exchange';
 
 /** Milliseconds until an instance must have accepted a connection, TLS included. */
@@ -86,7 +92,7 @@ export class HttpConnection implements CallConnection, Peer {
     if (this.tls?.version !== this.version) this.replace();
     const head = toWireHeaders(headers);
     head['content-type'] = type;
-    head[TIMEOUT_HEADER] = String(Math.floor(budget));
+    head[TIMEOUT_HEADER] = String(Math.min(Math.floor(budget), LONGEST_TIMEOUT_MS));
     this.pool.dispatch(
       { path: callPathOf(contract), method: 'POST', headers: head, body },
       exchange,
