@@ -1,6 +1,7 @@
 import { Controller } from '@nestjs/common';
 import { event } from '@parley/contract';
 import { type HandlerContext, Handles, Subscription, UnrecoverableError } from '@parley/messaging';
+import type { ReplayRun } from '@parley/messaging/transport';
 import { eventually, Instance } from '@parley/conformance';
 import { z } from 'zod';
 import { postgres } from '../postgres';
@@ -14,6 +15,8 @@ const LETTERS = 500;
 const RATE = 100;
 const PATIENCE = 180_000;
 const Placed = event(`${SERVICE}.parcel-placed`, z.object({ key: z.string() }), { key: 'key' });
+
+type Fulfilled = PromiseFulfilledResult<ReplayRun | undefined>;
 
 /** The provider that the handler asks: away, until somebody repairs it. */
 let isAway: boolean;
@@ -101,8 +104,9 @@ describe('500 dead letters of one cause, in PostgreSQL', () => {
     ]);
     expect(begun.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
     const { reason } = begun.find(({ status }) => status === 'rejected') as PromiseRejectedResult;
+    const taken = begun.find(({ status }) => status === 'fulfilled') as Fulfilled;
     expect((reason as Error).message).toMatch(/^(ada|bob) replays \w+ of shop\.books since /);
-    const run = await over(one, '1');
+    const run = await over(one, taken.value!.id);
     expect(run).toMatchObject({ state: 'relapsed', step: 0, replayed: 1, total: LETTERS });
     expect(run.outcome).toContain('the provider is away; 0 of 500 handled, 499 left alone');
     expect(await lettersOf(one).groups()).toMatchObject([{ count: LETTERS, relapsed: 1 }]);
