@@ -26,6 +26,9 @@ describe('the address of a RabbitMQ', () => {
     expect(() => new Address('amqp://h?prefetch=5')).toThrow(
       'no option "prefetch"; it has heartbeat',
     );
+    expect(() => new Address('amqp://h?heartbeat=0')).toThrow(
+      'heartbeat=0 of a RabbitMQ URL leaves a silent network unnoticed',
+    );
     expect(() => new Address('amqp://h?heartbeat=soon')).toThrow(
       'the option heartbeat=soon of a RabbitMQ URL is a whole number',
     );

@@ -19,6 +19,10 @@ export class Address {
       throw new TypeError(
         `a RabbitMQ URL has no option "${unknown}"; it has ${OPTIONS.join(', ')}`,
       );
+    if (url.searchParams.get('heartbeat') === '0')
+      throw new TypeError(
+        'heartbeat=0 of a RabbitMQ URL leaves a silent network unnoticed; give it seconds, or leave it out',
+      );
     const unfit = [...url.searchParams].find(
       ([option, value]) => option !== 'locale' && !/^\d+$/.test(value),
     );

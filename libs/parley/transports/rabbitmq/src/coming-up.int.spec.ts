@@ -23,7 +23,7 @@ const saying =
   (near) => {
     const next = (answer: number) =>
       near.once('data', () => {
-        if (answer === answers.length - 1) return near.end(answers[answer]);
+        if (answer === answers.length - 1) return near.end(answers[answer]!);
         near.write(answers[answer]!);
         next(answer + 1);
       });
