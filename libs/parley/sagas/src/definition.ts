@@ -84,6 +84,6 @@ export interface Definition {
   probe(state: object, contract: Contract): Step<object> | undefined;
   /** A stored state as steps see it. @throws SagaError */
   opened(state: unknown): object;
-  /** A state as JSON holds it. */
+  /** A state as JSON holds it. @throws SagaError for one that would be read again as another one */
   stored(state: object): object;
 }

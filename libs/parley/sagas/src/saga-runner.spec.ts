@@ -557,6 +557,27 @@ describe('a timeout', () => {
     await timeouts.stop();
   });
 
+  it('keeps the reason of a failed step without secrets and without characters that no store takes', async () => {
+    const paying = saga('paying', {
+      state: z.object({ tripId: z.string(), token: z.string() }),
+      by: 'tripId',
+      secret: { fields: { token: 'expired' }, life: '1d' },
+    })
+      .startsOn(TripRequested, ({ tripId }) => next({ tripId, token: 'tok_4242' }))
+      .after('1m', 'reminder', ({ token }) => {
+        throw new Error(`the provider\0 refuses ${token}`);
+      });
+    const { deliver, timeouts, clock, find, log } = system({ sagas: [paying] });
+    timeouts.onApplicationBootstrap();
+    await timeouts.start();
+    await deliver(TripRequested, { tripId, city: 'Rome' });
+    await clock.advance('1m');
+    const kept = (await find(tripId, 'paying'))!.timeouts;
+    expect(kept).toMatchObject([{ failures: 1, error: 'the provider\ufffd refuses …' }]);
+    expect(JSON.stringify(log.mock.calls)).not.toContain('tok_4242');
+    await timeouts.stop();
+  });
+
   it('whose process ended while its step was taken counts as failed, and is taken again later', async () => {
     const { deliver, timeouts, clock, suspects, find, sent } = system();
     for (const key of [tripId, 'trip-2'])

@@ -259,7 +259,7 @@ function effectOf(
   before: StoredSaga | undefined,
   cause: Pick<HistoryEntry, 'at' | 'trigger' | 'messageId' | 'who' | 'reason'>,
 ): Pick<SagaStep, 'turn' | 'state' | 'entry'> {
-  const state = saga.stored(turn.state);
+  const state = checked(() => saga.stored(turn.state));
   const entry = {
     ...cause,
     from: before?.stage,

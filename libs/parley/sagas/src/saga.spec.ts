@@ -147,6 +147,25 @@ describe('a saga', () => {
   });
 });
 
+describe('a state that is no plain JSON', () => {
+  const State = z.object({ id: z.string(), note: z.unknown() });
+  const noted = saga('noted', { state: State, by: 'id' });
+
+  it('is stored as steps will read it', () => {
+    const state = { id: 'n-1', note: { of: [1, null, 'x'] } };
+    expect(noted.opened(noted.stored(state))).toEqual(state);
+  });
+
+  it.each<[string, unknown, string]>([
+    ['a date', new Date(0), 'note'],
+    ['an item that is undefined', [undefined], 'note.0'],
+  ])('is refused before it is stored as another one: %s', (_, note, path) => {
+    const stored = () => noted.stored({ id: 'n-1', note });
+    expect(stored).toThrow(SagaError);
+    expect(stored).toThrow(`noted: the state: ${path} `);
+  });
+});
+
 describe('the timeouts of a saga', () => {
   const turnOf = (state: object, contract: typeof FlightBooked, message: object) =>
     trip.take({ state, done: false }, contract, message, info);

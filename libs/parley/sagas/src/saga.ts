@@ -34,7 +34,8 @@ import {
   type Event,
   type Message,
 } from '@parley/contract';
-import { MAX_INDEXED_CHARACTERS } from '@parley/messaging/transport';
+import { InvalidMessageError } from '@parley/messaging';
+import { MAX_INDEXED_CHARACTERS, prepare } from '@parley/messaging/transport';
 import type { z } from 'zod';
 import { Given } from './given';
 import { idsFor } from './ids';
@@ -259,7 +260,13 @@ export class Saga<S extends object, K extends keyof S & string> implements Defin
   }
 
   stored(state: object): object {
-    return wireForm(this.options.state, state) as object;
+    const { name, options } = this;
+    if (wireFormatOf(options.state).plain) return state;
+    try {
+      return prepare(`${name}: the state`, options.state, state).wire as object;
+    } catch (cause) {
+      throw cause instanceof InvalidMessageError ? new SagaError(cause.message, { cause }) : cause;
+    }
   }
 
   private add(contract: Command | Event, starts: boolean, step: AnyStep): this {

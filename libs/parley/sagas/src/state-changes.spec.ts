@@ -24,6 +24,13 @@ it.each([
   expect(changesOf({ hidden: { secret } }, before, after)).toEqual([]);
 });
 
+it('are text that every store takes, where a value is cut and where a field is named oddly', () => {
+  const after = { note: `${'x'.repeat(197)}🛫 and on`, of: { 'a\0': 1, 'b\ud83d': 2 } };
+  const found = changesOf(nothing, { of: {} }, after);
+  expect(found.map(({ field }) => field)).toEqual(['of.a\ufffd', 'of.b\ufffd', 'note']);
+  expect(found[2]!.to).toBe(`"${'x'.repeat(197)}\ufffd…`);
+});
+
 it('are bounded in number and in length', () => {
   const after = Object.fromEntries(Array.from({ length: 50 }, (__, n) => [n, 'x'.repeat(1_000)]));
   const found = changesOf(nothing, {}, after);

@@ -1,3 +1,4 @@
+import { storable } from '@parley/messaging/transport';
 import type { Definition } from './definition';
 import type { StateChange } from './saga-store';
 
@@ -40,7 +41,7 @@ function collect({ before, after, path, hidden }: Place, changes: StateChange[])
   const [from, to] = [textOf(before), textOf(after)];
   if (from !== to)
     changes.push({
-      field: path,
+      field: storable(path),
       ...(from !== undefined && { from }),
       ...(to !== undefined && { to }),
     });
@@ -52,6 +53,6 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 function textOf(value: unknown): string | undefined {
   const text = JSON.stringify(value) as string | undefined;
   return text !== undefined && text.length > MOST_CHARACTERS
-    ? `${text.slice(0, MOST_CHARACTERS - 1)}…`
+    ? `${storable(text.slice(0, MOST_CHARACTERS - 1))}…`
     : text;
 }

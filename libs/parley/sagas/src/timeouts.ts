@@ -7,11 +7,14 @@ import type { OnApplicationBootstrap } from '@nestjs/common';
 import type { Messaging, Transactions } from '@parley/messaging';
 import {
   describeError,
+  type Failure,
   type HandlerRun,
   lookAgain,
   type RunFacts,
+  sealedTexts,
   type Suspects,
   type Tx,
+  withoutPersonal,
   type Worker,
 } from '@parley/messaging/transport';
 import { idsFor } from './ids';
@@ -57,6 +60,8 @@ export interface TimeoutsPlace extends Pick<Messaging, 'service' | 'instance' | 
 /** A timeout with its step under way. */
 interface Taken {
   readonly timeout: DueTimeout;
+  /** The state before the step. */
+  readonly state: unknown;
   /** Names this step of this version of the saga. */
   readonly id: string;
 }
@@ -155,7 +160,7 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
     } catch (error) {
       if (!step.taken) throw error;
       this.survived.add(step.taken);
-      await this.postpone(step.taken.timeout, error);
+      await this.postpone(step.taken, error);
     }
     if (!step.taken) return false;
     this.survived.add(step.taken);
@@ -175,7 +180,7 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
     const claim = await this.store.claim(tx, this.known);
     if (!claim) return;
     const { timeout, saga } = claim;
-    step.taken = { timeout, id: stepIdOf(timeout, saga) };
+    step.taken = { timeout, state: saga.state, id: stepIdOf(timeout, saga) };
     await this.begin(step.taken);
     await this.turns.onTimeout(tx, this.definitions.get(timeout.saga)!, timeout, saga);
   }
@@ -222,20 +227,28 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
    * A failed step is taken again, ever more rarely. One that keeps failing asks: it waits for an
    * operator, and holds up no other saga.
    */
-  private async postpone(timeout: DueTimeout, error: unknown): Promise<void> {
+  private async postpone(taken: Taken, error: unknown): Promise<void> {
+    const { timeout } = taken;
     const failures = timeout.failures + 1;
     const asks = failures >= FAILURES_UNTIL_PAUSE && !this.place.outageIn?.(error);
     const after = asks ? PAUSED_MS : BACKOFF[Math.min(timeout.failures, BACKOFF.length - 1)]!;
-    const { message } = describeError(error);
+    const failure = this.evidenceOf(taken, error);
     const then = asks
       ? `${failures} times, and is paused until somebody decides`
       : `again in ${after} ms`;
     this.place.log(
       'error',
-      `the timeout "${timeout.name}" of ${timeout.saga} ${timeout.key} failed, ${then}: ${message}`,
-      { error },
+      `the timeout "${timeout.name}" of ${timeout.saga} ${timeout.key} failed, ${then}: ${failure.message}`,
+      { failure },
     );
-    await this.place.transactions.run((tx) => this.store.postpone(tx, timeout, after, message));
+    await this.place.transactions.run((tx) =>
+      this.store.postpone(tx, timeout, after, failure.message),
+    );
+  }
+
+  private evidenceOf({ timeout, state }: Taken, error: unknown): Pick<Failure, 'message'> {
+    const hidden = sealedTexts(state, this.definitions.get(timeout.saga)!.hidden);
+    return withoutPersonal(describeError(error), hidden);
   }
 
   private async forget(): Promise<void> {

@@ -53,7 +53,17 @@ describe('what a sender writes around a payload', () => {
     [
       'half a character',
       () => write('a\ud83d'),
-      { path: 'parcel', message: 'names a lane, and holds half of a surrogate pair' },
+      { path: 'parcel', message: 'names a lane, and holds NUL or half of a surrogate pair' },
+    ],
+    [
+      'a NUL',
+      () => write('a\0'),
+      { path: 'parcel', message: 'names a lane, and holds NUL or half of a surrogate pair' },
+    ],
+    [
+      'a NUL in a correlation',
+      () => inConversation({ correlationId: 'c\0', traceparent: '' }, () => write('k')),
+      { path: 'correlationid', message: 'holds NUL or half of a surrogate pair' },
     ],
     [
       'a correlation',

@@ -1,5 +1,6 @@
 import type { Contract } from '@parley/contract';
 import { InvalidMessageError } from './codec';
+import { UNSTORABLE } from './failure';
 import type { Envelope } from './message';
 
 /*
@@ -32,9 +33,6 @@ const BYTES_PER_CHARACTER = 6;
 /** Attributes that a sender chooses, and that are not checked at start. */
 const CHOSEN = ['partitionkey', 'correlationid', 'causationid'] as const;
 
-/** Half of a surrogate pair has no UTF-8: another text would arrive. */
-const HALF_CHARACTER = /\p{Surrogate}/u;
-
 /**
  * @throws InvalidMessageError naming a field or attribute that readers would refuse or get changed
  */
@@ -46,8 +44,8 @@ export function refuseBeyondLimits(contract: Contract, envelope: Envelope): void
     characters += value.length;
     if (value.length > MAX_ATTRIBUTE_CHARACTERS)
       throw refusal(contract, attribute, `is longer than ${MAX_ATTRIBUTE_CHARACTERS} characters`);
-    if (HALF_CHARACTER.test(value))
-      throw refusal(contract, attribute, 'holds half of a surrogate pair');
+    if (UNSTORABLE.test(value))
+      throw refusal(contract, attribute, 'holds NUL or half of a surrogate pair');
   }
   if (characters * BYTES_PER_CHARACTER + FIXED_BYTES <= MAX_ENVELOPE_BYTES) return;
   const bytes = Buffer.byteLength(JSON.stringify(envelope));

@@ -44,6 +44,21 @@ describe('the evidence of a failure', () => {
     expect(evidenceOf('x'.repeat(2_000)).message).toBe('x'.repeat(2_000));
   });
 
+  it('is text that every store takes, also where it is cut through a character', () => {
+    const evidence = evidenceOf(new Error(`a\0b${'x'.repeat(1_996)}🛫`));
+    expect(evidence.message).toMatch(/^a\ufffdbx{1996}\ufffd… \(2001 characters\)$/);
+    expect(`${evidence.stack}${evidenceOf('\ud83d').message}`).not.toMatch(/\0|\p{Surrogate}/u);
+  });
+
+  it('hides the password of a URL', () => {
+    const { message, stack } = evidenceOf(
+      new Error('no answer from amqp://app:s3cret@rabbit:5672/'),
+    );
+    expect(message).toBe('no answer from amqp://app:…@rabbit:5672/');
+    expect(stack).not.toContain('s3cret');
+    expect(evidenceOf('at http://shop:4000/a@b').message).toBe('at http://shop:4000/a@b');
+  });
+
   it('has the name that an error has, or that of its class', () => {
     class CardExpired extends Error {}
     expect(evidenceOf(new CardExpired()).error).toBe('CardExpired');

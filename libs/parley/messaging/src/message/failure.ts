@@ -66,7 +66,10 @@ export interface Failure {
 const STACK_LIMIT = 8_000;
 const MESSAGE_LIMIT = 2_000;
 
-/** Any thrown value as evidence: bounded in size; never throws itself. */
+/**
+ * Any thrown value as evidence: bounded in size, text that every store takes, without the password
+ * of a URL; never throws itself.
+ */
 export function describeError(thrown: unknown): Pick<Failure, 'error' | 'message' | 'stack'> {
   if (!(thrown instanceof Error))
     return { error: typeof thrown, message: bounded(thrown, MESSAGE_LIMIT), stack: '' };
@@ -101,8 +104,19 @@ const classOf = ({ name, constructor }: Error): string =>
 
 function bounded(value: unknown, limit: number): string {
   const text = shown(value);
-  return text.length <= limit ? text : `${text.slice(0, limit)}… (${text.length} characters)`;
+  const kept = storable(text.slice(0, limit)).replace(URL_PASSWORD, '$1…@');
+  return text.length <= limit ? kept : `${kept}… (${text.length} characters)`;
 }
+
+/** Bounded in length, so that a long run of letters is searched in linear time. */
+const URL_PASSWORD = /(:\/\/[^\s/?#:@]{0,256}:)[^\s/"'<>@]{1,256}@/g;
+
+/** NUL, which PostgreSQL's texts refuse, or half of a surrogate pair, which has no UTF-8. */
+export const UNSTORABLE = /\0|\p{Surrogate}/u;
+const EACH_UNSTORABLE = new RegExp(UNSTORABLE, 'gu');
+
+/** The text with U+FFFD for each character that a store refuses or changes. */
+export const storable = (text: string): string => text.replace(EACH_UNSTORABLE, '\ufffd');
 
 /**
  * The text of a thrown value, which may refuse even to be shown. A message that fails so must fail

@@ -42,7 +42,7 @@ export type { CallState } from '../introspection/call-policies';
 export type { HandlerInfo, RouteInfo, RouteExplanation } from '../introspection/explain';
 export type { DurabilityReport, TopologyReport } from '../introspection/topology-report';
 export { moreTimes, LogThrottle } from '../log-throttle';
-export { decode, encode, MAX_ISSUES, issuesOf, validate } from '../message/codec';
+export { decode, encode, MAX_ISSUES, issuesOf, prepare, validate } from '../message/codec';
 export { Envelopes, readEnvelope, UNREADABLE } from '../message/envelope';
 export { MAX_INDEXED_CHARACTERS } from '../message/envelope-limits';
 export {
@@ -53,7 +53,9 @@ export {
   LaneParkedError,
   LeaseLostError,
   ProcessEndedError,
+  storable,
   type UnfinishedHandling,
+  withoutPersonal,
 } from '../message/failure';
 export { type Headers, headersOf, type OutgoingMessage } from '../message/message';
 export { fingerprintOf, refuseConflict } from '../message/message-id';
@@ -73,6 +75,7 @@ export {
   masked,
   encryptFields,
   decryptFields,
+  sealedTexts,
 } from '../payload/field-encryption';
 export { PayloadProcessor } from '../payload/payload-processor';
 export { KEY_LIFETIME_MS, SubjectKeyCache } from '../payload/subject-key-cache';
