@@ -55,6 +55,12 @@ describe('a circuit breaker', () => {
     expect(changes).toEqual(['paused']);
   });
 
+  it('shows nobody the personal and secret texts of the message that failed last', () => {
+    fail(19);
+    turn().failed(new Error('Ada King has no tok_4242'), 'm', () => ['Ada King', 'tok_4242']);
+    expect(circuitBreaker.paused!.reason).toMatch(/, the last with Error: … has no …$/);
+  });
+
   it('does not judge by fewer', () => {
     fail(19);
     expect(circuitBreaker.paused).toBeUndefined();

@@ -1,7 +1,7 @@
 import { milliseconds, type Duration } from '@parley/contract';
 import { SlidingWindow } from '@parley/resilience';
 import type { Clock } from '../clock';
-import { describeError } from '../message/failure';
+import { describeError, withoutPersonal } from '../message/failure';
 
 /** When a subscription pauses, and for how long. */
 export interface CircuitBreakerOptions {
@@ -30,9 +30,9 @@ export interface Permit {
   succeeded(): void;
   /**
    * True when the failure is excused: the message waits for its next permit, and nothing is counted
-   * against it.
+   * against it. `personal` are the texts that the reason of a pause must not show. Default: none.
    */
-  failed(error: unknown, message: string): boolean;
+  failed(error: unknown, message: string, personal?: () => readonly string[]): boolean;
   /** Reports an end of the handling that does not predict the next one. */
   undecided(): void;
 }
@@ -149,10 +149,10 @@ export class CircuitBreaker {
 
   private readonly regular: Permit = {
     succeeded: () => this.results.note(true),
-    failed: (error, message) => {
+    failed: (error, message, personal) => {
       if (this.state.kind === 'closed') {
         this.results.note(false);
-        if (this.isBad()) this.open(error);
+        if (this.isBad()) this.open(error, personal?.() ?? []);
       }
       return this.excuses(message);
     },
@@ -177,10 +177,10 @@ export class CircuitBreaker {
     return all >= this.options.minimumThroughput && failed / all >= this.options.failureRatio;
   }
 
-  private open(error: unknown): void {
+  private open(thrown: unknown, personal: readonly string[]): void {
     const { all, failed } = this.results.counts();
-    const { error: name, message } = describeError(error);
-    const reason = `${failed} of ${all} handlings failed within ${this.options.samplingWindow}, the last with ${name}: ${message}`;
+    const { error, message } = withoutPersonal(describeError(thrown), personal);
+    const reason = `${failed} of ${all} handlings failed within ${this.options.samplingWindow}, the last with ${error}: ${message}`;
     // A new failure right after a pause: the outage was not over.
     this.waitMs =
       this.clock.elapsed() - this.closedAt < this.samplingWindowMs

@@ -301,7 +301,7 @@ export class Pipeline {
     const { delivery, opened } = item;
     const error = await this.settlement.causeOf(thrown, delivery, opened).catch((cause) => {
       // The store is unreachable: count it for the circuit breaker, then give the message back.
-      permit.failed(cause, opened.envelope.id);
+      permit.failed(cause, opened.envelope.id, delivery.personalTexts);
       throw cause;
     });
     const aborted = isAborted(delivery);
@@ -313,7 +313,7 @@ export class Pipeline {
       tries,
       policy: retryPolicy(opened.handler.options),
       aborted,
-      excused: counts && permit.failed(error, opened.envelope.id),
+      excused: counts && permit.failed(error, opened.envelope.id, delivery.personalTexts),
       keyed: isKeyed(delivery),
       random: this.process.random,
     });
