@@ -26,7 +26,6 @@ import {
   milliseconds,
   type PersonalFields,
   type SecretFields,
-  wireForm,
   wireFormatOf,
   type Command,
   type Contract,
