@@ -1,6 +1,7 @@
 // One process of the overload run: `node overload-process.mjs <dist> <port of catalog>
 // <port of inventory> <role>`. `catalog` and `inventory` answer calls; `caller` makes as many a second
-// as its parent says, and reports each of them.
+// as its parent says, and reports each of them. `catalog` fails each second call, by chance, while its
+// parent says so, and tells how often it was asked.
 import { z } from 'zod';
 import { takeOrders } from './forked.mjs';
 import { kitIn, startKit } from './kit-process.mjs';
@@ -8,6 +9,8 @@ import { kitIn, startKit } from './kit-process.mjs';
 const [dist = '', catalogPort, inventoryPort, role = ''] = process.argv.slice(2);
 const kit = kitIn(dist);
 const { call } = kit('contract');
+/** @type {{ OutageError: new (message: string) => Error }} */
+const { OutageError } = kit('messaging');
 
 /** @type {Readonly<Record<string, number>>} */
 const PORTS = { catalog: Number(catalogPort), inventory: Number(inventoryPort) };
@@ -22,7 +25,7 @@ const ListStock = call('inventory.list-stock', definition);
 
 /** @typedef {{ n: number }} Request */
 /** @typedef {NonNullable<Parameters<typeof startKit>[1]['answers']>} Answers */
-/** @typedef {{ perSecond: number, seconds: number }} Load */
+/** @typedef {{ perSecond: number, seconds: number, isOnlyCatalog?: boolean }} Load */
 /** @typedef {{ at: number, took: number, outcome: string }} Result times in milliseconds */
 /** @typedef {{ at: number, circuit: string, rss: number }} State */
 /** @typedef {{ contract: string, circuit: string }} Target */
@@ -31,6 +34,15 @@ const ListStock = call('inventory.list-stock', definition);
 const WORKERS = 2;
 const WORK_MS = 20;
 let busy = 0;
+let asked = 0;
+let isFailing = false;
+
+/** Its database is away. */
+class AwayError extends OutageError {
+  name = 'AwayError';
+  effect = 'none';
+}
+
 /** @type {(() => void)[]} */
 const queue = [];
 
@@ -39,6 +51,8 @@ const queue = [];
  * @param {{ signal: AbortSignal }} context
  */
 async function quote({ n }, { signal }) {
+  asked += 1;
+  if (isFailing && Math.random() < 0.5) throw new AwayError('the database is away');
   if (busy >= WORKERS)
     await /** @type {Promise<void>} */ (new Promise((resolve) => queue.push(resolve)));
   busy += 1;
@@ -123,9 +137,16 @@ async function watched(work) {
   return { results, states };
 }
 
-takeOrders(async (order) => {
+/** @param {Load | { isFailing: boolean }} order */
+async function obey(order) {
+  if ('isFailing' in order) {
+    isFailing = order.isFailing;
+    return { asked };
+  }
   const quotes = load(QuotePrice, order);
-  const others = load(ListStock, order);
+  const others = order.isOnlyCatalog ? [] : load(ListStock, order);
   const { results, states } = await watched(quotes);
   return { quotes: results, others: await others, states };
-});
+}
+
+takeOrders(obey);

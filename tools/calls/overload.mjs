@@ -1,6 +1,6 @@
 // npm run overload: a caller and two services in processes of their own, over gRPC; one service
-// hangs for ten seconds. Checks that calls fail well, and prints the numbers of docs/resilience.md;
-// --write puts them and the plot there.
+// hangs, fails each second call, and is asked three times as often as it can answer. Checks that calls
+// fail well, and prints the numbers of docs/resilience.md; --write puts them and the plots there.
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,13 +14,17 @@ import { plot } from './plot.mjs';
 
 process.chdir(path.resolve(import.meta.dirname, '../..'));
 
-const HELP = `npm run overload [-- options]    what calls do while a service hangs (about 1 minute)
-  --write    the numbers and the plot into docs/resilience.md
+const HELP = `npm run overload [-- options]    what calls do while a service hangs, fails or is overloaded (about 3 minutes)
+  --write    the numbers and the plots into docs/resilience.md
   --help`;
 const OUT = '.data/overload/dist';
 const PAGE = 'docs/resilience.md';
-const PLOT = 'docs/plots/hang.svg';
+const PLOTS = 'docs/plots';
 const DEADLINE_MS = 1_000;
+/** Requests for each call to a service that fails half of them. */
+const MOST_ASKED = 1.2;
+/** The share of its good replies that an overloaded service still gives. */
+const LEAST_SERVED = 0.8;
 /** Milliseconds by which a timer of a busy machine may be late. */
 const TIMERS_MS = 250;
 /** Growth of the heap of a young process, which is not that of a leak. */
@@ -38,7 +42,9 @@ const note = (
   findings.push({ what, found, isGood });
   console.log(`${isGood ? '✓' : '✗'} ${what}: ${found}`);
 };
-const picture = await hang();
+/** @type {Readonly<Record<string, string>>} */
+const pictures = { 'hang.svg': await hang(), 'overload.svg': await overload() };
+await failHalf();
 if (values.write) write();
 process.exit(findings.every(({ isGood }) => isGood) ? 0 : 1);
 
@@ -111,6 +117,57 @@ async function hang() {
   ]);
 }
 
+/** One of the two services fails half of the calls, which are idempotent. */
+async function failHalf() {
+  const shop = await system(OUT);
+  const order = { perSecond: 50, isOnlyCatalog: true };
+  await shop.load({ ...order, seconds: 3 });
+  await shop.fail(true);
+  await shop.load({ ...order, seconds: 10 }); // retries that were saved up are spent
+  const before = await shop.fail(true);
+  const { quotes } = await shop.load({ ...order, seconds: 20 });
+  const requests = (await shop.fail(false)) - before;
+  shop.close();
+  note(
+    'a service fails half of the calls: requests to it for each call',
+    (requests / quotes.length).toFixed(2),
+    requests <= quotes.length * MOST_ASKED,
+  );
+  const answered = ok(quotes).length / quotes.length;
+  note('calls that succeeded all the same', `${(answered * 100).toFixed(0)} %`, answered > 0.55);
+}
+
+/** A service that answers about 100 calls a second is asked 100, then 300 times a second. */
+async function overload() {
+  const shop = await system(OUT);
+  const bare = await system(OUT, 'off');
+  const order = { perSecond: 100, isOnlyCatalog: true };
+  await shop.load({ ...order, perSecond: 20, seconds: 3 });
+  const able = rate(await shop.load({ ...order, seconds: 10 }), 10);
+  const flood = { ...order, perSecond: 300, seconds: 20 };
+  const withPolicies = await shop.load(flood);
+  shop.close();
+  await bare.load({ ...order, perSecond: 20, seconds: 3 });
+  const without = await bare.load(flood);
+  bare.close();
+  const served = rate(withPolicies, 20);
+  note(
+    `a service is asked three times as often as it can answer: good replies a second, of ${able.toFixed(0)}`,
+    served.toFixed(0),
+    served >= able * LEAST_SERVED,
+  );
+  note('the same without the policies', rate(without, 20).toFixed(0), true);
+  return plot('three times the load that a service can answer: good replies each second', [
+    { name: 'with the policies', points: eachSecond(ok(withPolicies.quotes)) },
+    { name: 'without', points: eachSecond(ok(without.quotes)) },
+  ]);
+}
+
+/** @param {{ quotes: Result[] }} load @param {number} seconds */
+function rate({ quotes }, seconds) {
+  return ok(quotes).length / seconds;
+}
+
 function seconds(/** @type {number} */ milliseconds) {
   return `${(milliseconds / 1000).toFixed(1)} s`;
 }
@@ -120,8 +177,9 @@ function mib(/** @type {number} */ bytes) {
 }
 
 function write() {
-  fs.mkdirSync(path.dirname(PLOT), { recursive: true });
-  fs.writeFileSync(PLOT, picture);
+  fs.mkdirSync(PLOTS, { recursive: true });
+  for (const [name, picture] of Object.entries(pictures))
+    fs.writeFileSync(path.join(PLOTS, name), picture);
   const rows = findings.map(({ what, found }) => `| ${what} | ${found} |`);
   const text = ['| `npm run overload` | seen |', '|---|--:|', ...rows].join('\n');
   const page = fs.readFileSync(PAGE, 'utf8');
