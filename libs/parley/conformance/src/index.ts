@@ -52,6 +52,7 @@ export { type Answer, comingUpSuite } from './suites/coming-up';
 export { silentNetworkSuite } from './suites/silent-network';
 export { storesSuite } from './store-suite/stores';
 export { freePort } from './harness/free-port';
+export { ownTime } from './harness/own-time';
 export { streamPositionsSuite } from './store-suite/positions-suite';
 export { storeSuite } from './store-suite/store-suite';
 export type { StoreUnderTest } from './store-suite/store-trial';
