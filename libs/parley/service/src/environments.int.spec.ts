@@ -199,12 +199,12 @@ const skipped = offersPgBouncer
   it('is refused at start where each transaction gets another session', async () => {
     bouncer = await PgBouncer.start('transaction');
     const service = new Greeter({ DATABASE_URL: bouncer.url });
-    await service.says('environment');
-    const since = performance.now();
     expect(await service.ended).toBe(1);
-    expect(performance.now() - since).toBeLessThan(15_000);
     expect(service.errors).toMatch(
       /^at postgres:\S+ is a pooler that gives each transaction another session, .*pool_mode = session.*\n$/,
+    );
+    expect(service.lines.map(({ message }) => message)).not.toContainEqual(
+      expect.stringContaining('waiting for'),
     );
   });
 

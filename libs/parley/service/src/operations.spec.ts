@@ -9,6 +9,7 @@ import {
 import { type AddressInfo, connect } from 'node:net';
 import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { ownTime } from '@parley/conformance';
 import { TerminusModule } from '@nestjs/terminus';
 import {
   type DeadLetter,
@@ -260,9 +261,10 @@ describe('operations', () => {
       body: { error: { database: { status: 'down' }, outbox: { status: 'down' } } },
     };
     for (let cached = true; cached;) {
-      const started = performance.now();
-      const answers = await Promise.all(Array.from({ length: 5 }, () => ask('/health/ready')));
-      expect(performance.now() - started).toBeLessThan(1_000);
+      const [took, answers] = await ownTime(() =>
+        Promise.all(Array.from({ length: 5 }, () => ask('/health/ready'))),
+      );
+      expect(took).toBeLessThan(1_000);
       cached = /"database":\{[^}]*"status":"up"/.test(JSON.stringify(answers)); // for a second
       if (!cached) for (const answer of answers) expect(answer).toMatchObject(down);
     }

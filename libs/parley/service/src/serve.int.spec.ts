@@ -122,14 +122,15 @@ describe('a service', () => {
     await service.says('greeting Eve');
     road.dropResponses();
     for (let status = 200; status === 200;) {
-      const started = performance.now();
       const answer = await get(`${url}/health/ready`);
-      expect(performance.now() - started).toBeLessThan(1_000);
       status = answer.status; // 200 while the last good answer of the database is younger than a second
       if (status !== 200)
         expect(answer.body).toMatchObject({
           status: 'error',
-          error: { outbox: { status: 'down' } },
+          // The check was given up in less than a second, however long a busy machine took for it.
+          error: {
+            outbox: { status: 'down', reason: expect.stringMatching(/no answer within \d{3} ms$/) },
+          },
         });
     }
     road.down();
