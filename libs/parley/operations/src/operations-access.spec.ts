@@ -33,7 +33,7 @@ describe('access to operations', () => {
       HOST: '10.0.0.7',
       OPERATIONS_HOST: '10.0.0.8',
       OPERATIONS_TOKEN: TOKEN,
-      ALLOWED_HOSTS: ['orders', 'Orders.shop.svc', '[fd00::7]'],
+      ALLOWED_HOSTS: ['orders', 'Orders.shop.svc', '[fd00::7]', 'fd00::8'],
     });
     for (const host of [
       '10.0.0.7:3000',
@@ -41,6 +41,7 @@ describe('access to operations', () => {
       'orders:3000',
       'orders.shop.svc',
       '[fd00::7]:3000',
+      '[fd00::8]:3000',
       'localhost',
     ])
       expect(await statusOf(access, host, `Bearer ${TOKEN}`)).toBe(200);

@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import { isIPv6 } from 'node:net';
 import { Logger } from '@nestjs/common';
 import { InvalidTokenError, IssuerUnavailableError } from './access-tokens';
 import { claimedOperator, type Operator, Operators } from './operators';
@@ -57,7 +58,7 @@ export class OperationsAccess {
     const { HOST, OPERATIONS_HOST, ALLOWED_HOSTS, OPERATIONS_TOKEN } = options;
     const listening = [HOST, OPERATIONS_HOST].flatMap(hostAt);
     this.hosts = new Set(
-      [...LOOPBACK, ...listening, ...ALLOWED_HOSTS].map((host) => host.toLowerCase()),
+      [...LOOPBACK, ...listening, ...ALLOWED_HOSTS].map((host) => inHeader(host).toLowerCase()),
     );
     this.token = OPERATIONS_TOKEN;
     this.operators = operatorsOf(options);
@@ -129,9 +130,10 @@ function operatorsOf({
 
 /** The host name of a listening address; none for all addresses. */
 const hostAt = (address: string | undefined): readonly string[] =>
-  address === undefined || EVERY_ADDRESS.includes(address)
-    ? []
-    : [address.includes(':') ? `[${address}]` : address];
+  address === undefined || EVERY_ADDRESS.includes(address) ? [] : [address];
+
+/** A host as requests name it: an IPv6 address has brackets, which the address of a pod lacks. */
+const inHeader = (host: string): string => (isIPv6(host) ? `[${host}]` : host);
 
 /** `Shop.example:4080` names `shop.example`. */
 const nameOf = (host: string): string => host.replace(/:\d{1,5}$/, '').toLowerCase();
