@@ -52,6 +52,13 @@ describe('the payment provider', () => {
     expect((await get('/ledger')).body).toMatchObject({ captured: 1_000, count: 1 });
   });
 
+  it('is reached over IPv4, too, when it listens on ::', async () => {
+    await server.close();
+    server = new ProviderServer(await Ledger.open(folder));
+    url = `http://127.0.0.1:${await server.listen(0, '::')}`;
+    expect((await get('/ledger')).status).toBe(200);
+  });
+
   it('refuses a key that comes with another body', async () => {
     await charge('a');
     expect((await charge('a', 'tok_ok', 2_000)).status).toBe(422);

@@ -53,10 +53,13 @@ export class ProviderServer {
     this.http.keepAliveTimeout = 75_000;
   }
 
-  /** @returns the port it listens on */
+  /**
+   * @param host `::` is every address, of IPv6 and of IPv4: Node's own default
+   * @returns the port it listens on
+   */
   async listen(port: number, host = '127.0.0.1'): Promise<number> {
     await new Promise<void>((resolve, reject) =>
-      this.http.once('error', reject).listen(port, host, resolve),
+      this.http.once('error', reject).listen(port, host === '::' ? undefined : host, resolve),
     );
     return (this.http.address() as { port: number }).port;
   }

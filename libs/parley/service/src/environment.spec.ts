@@ -1,3 +1,5 @@
+import os from 'node:os';
+import { listeningHost } from '@parley/messaging/transport';
 import { z } from 'zod';
 import { describeEnvironment, EnvironmentError, readEnvironment } from './environment';
 
@@ -37,6 +39,22 @@ describe('environment', () => {
       ]);
     },
   );
+
+  it('listens on every address of IPv6 and of IPv4 by ::, whatever the machine has', () => {
+    const variables = {
+      HOST: '::',
+      OPERATIONS_HOST: '::',
+      OPERATIONS_TOKEN: 'a-token-of-operators',
+    };
+    const { HOST, OPERATIONS_HOST } = readEnvironment(variables);
+    expect([HOST, OPERATIONS_HOST]).toEqual([listeningHost('::'), listeningHost('::')]);
+    const interfaces = jest.spyOn(os, 'networkInterfaces').mockReturnValue({});
+    expect(readEnvironment(variables)).toMatchObject({
+      HOST: '0.0.0.0',
+      OPERATIONS_HOST: '0.0.0.0',
+    });
+    interfaces.mockRestore();
+  });
 
   it('wants a token for operations when only they are reached from elsewhere', () => {
     expect(problemsOf({ OPERATIONS_HOST: '0.0.0.0' })).toEqual([

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { milliseconds, type Duration } from '@parley/contract';
-import { crashAt } from '@parley/messaging/transport';
+import { crashAt, listeningHost } from '@parley/messaging/transport';
 import { HIDDEN, isSecretName, LOG_LEVELS, withoutSecretsInText } from '@parley/observability';
 import { z } from 'zod';
 import { issuerUrl, keysUrl } from './issuer';
@@ -12,6 +12,11 @@ const number = (what: string, least: number, most: number) =>
     .min(least, `must be ${what}`)
     .max(most, `must be ${what}`);
 const port = number('a port, a whole number from 0 to 65535', 0, 65_535);
+/** Containers set `::`; outside of them nobody but this machine reaches a service unless told so. */
+const host = z
+  .string()
+  .default('127.0.0.1')
+  .transform((text) => listeningHost(text));
 const url = z
   .string()
   .regex(
@@ -97,11 +102,10 @@ const kit = z.object({
     .describe(
       'names by which operations are reached, beside those of loopback and HOST, with commas in between',
     ),
-  HOST: z.string().default('127.0.0.1').describe('the address to listen on'),
-  OPERATIONS_HOST: z
-    .string()
-    .default('127.0.0.1')
-    .describe('the address on which OPERATIONS_PORT listens; PORT listens on HOST'),
+  HOST: host.describe('the address to listen on; :: is every one, of IPv6 and of IPv4'),
+  OPERATIONS_HOST: host.describe(
+    'the address on which OPERATIONS_PORT listens; PORT listens on HOST',
+  ),
   MAX_CONNECTIONS: number('a whole number from 1 to 1000000', 1, 1_000_000)
     .default(10_000)
     .describe('connections of HTTP that may be open at PORT; further ones are closed at once'),

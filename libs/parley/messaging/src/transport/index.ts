@@ -239,7 +239,7 @@ export { notReady, type Opening, untilUp } from './coming-up';
 export { FirstOfKeys } from './first-of-keys';
 export { type GivenUp, givenUpByBroker } from './given-up-by-broker';
 export { type ItemSource, ItemReader } from './item-reader';
-export { hostAndPort, portTakenError, socketHost } from './host';
+export { hostAndPort, listeningHost, portTakenError, socketHost } from './host';
 export { joinedByName } from './joined-by-name';
 export { type ConcurrencyLimit, KeyedExecutor } from './keyed-executor';
 export { OffsetTracker } from './offset-tracker';
