@@ -170,7 +170,7 @@ grpc://{{ $at }}
 {{- end }}
 {{- if and $process.operationsPort (ne (int $process.operationsPort) 3000) }}
 - { name: OPERATIONS_PORT, value: {{ $process.operationsPort | quote }} }
-- { name: OPERATIONS_HOST, value: 0.0.0.0 }
+- { name: OPERATIONS_HOST, value: '::' }
 {{- end }}
 {{- if $process.role }}
 {{ include "parley.secretVariable" (dict "variable" "DATABASE_PASSWORD" "secret" $values.database.passwordsSecret "key" $process.role) }}

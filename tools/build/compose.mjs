@@ -100,7 +100,7 @@ function environment(process) {
     ...(data ? [`DATABASE_URL: ${databaseUrl(name, passwordVariable(name))}`] : []),
     ...(answersCalls ? [`CALLS_PORT: '${CALLS}'`] : []),
     ...(isPublished(process)
-      ? [`OPERATIONS_PORT: '${OPERATIONS}'`, 'OPERATIONS_HOST: 0.0.0.0'] // in the network of the services
+      ? [`OPERATIONS_PORT: '${OPERATIONS}'`, "OPERATIONS_HOST: '::'"] // in the network of the services
       : []),
     ...(place === 'outside' ? [] : [`ALLOWED_HOSTS: ${name}`]), // as the console calls it
     ...(outside.includes('payment-provider')
