@@ -19,6 +19,8 @@ export const LONG_SPECS = {
   'apps/gateway/src/openapi-fuzz.spec.ts': 'invented requests to every route by the hundred',
   'apps/shop-e2e/src/shop-mischief.e2e.spec.ts':
     'the shop on a broker that repeats, delays and reorders',
+  'libs/parley/cli/src/commands/install.int.spec.ts':
+    'an installation over a network that loses its connection without a sign',
   'libs/parley/observability/src/regular-expressions.spec.ts':
     'every regular expression, on long input',
   'libs/parley/sagas/src/silence.int.spec.ts':

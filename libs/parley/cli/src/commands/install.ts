@@ -61,14 +61,20 @@ function urlOf(given: Given<'url'>, { environment }: Session): string {
 }
 
 async function installAt(url: string, services: readonly ServiceRole[]): Promise<Report> {
-  const [{ install: installIn }, { Client }] = await Promise.all([postgresPackage(), import('pg')]);
+  const [{ install: installIn, prepareSession }, { Client }] = await Promise.all([
+    postgresPackage(),
+    import('pg'),
+  ]);
   const client = new Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+  let lost: Error | undefined;
+  client.on('error', (error) => (lost ??= error));
   try {
     await client.connect();
+    await prepareSession(client); // ends the connection when the network has lost it
     await installIn(client, services);
     return reportOf(services, await missingRoles(client, services), client);
   } catch (error) {
-    throw new RefusedError(reasonOf(error));
+    throw new RefusedError(reasonOf(lost ?? error)); // what follows a lost connection says less
   } finally {
     await client.end().catch(() => undefined);
   }
@@ -95,7 +101,7 @@ function reportOf(
     ...{ service, role, database, isGranted: !missing.includes(role) },
   }));
   const lines = [
-    `The schema parley of ${database} at ${host}:${port} is up to date.`,
+    `The schema parley of ${database} at ${host.includes(':') ? `[${host}]` : host}:${port} is up to date.`,
     ...services.map(({ service, role }) => `The role ${role} may act for ${service}.`),
     ...(services.length === 0 ? ['No service was registered: --service NAME=ROLE does it.'] : []),
     ...missing.map((role) => `There is no role ${role} yet: create it, and install again.`),
