@@ -1,4 +1,5 @@
-import { mkdtemp, readdir, readFile, rm, utimes } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
@@ -9,6 +10,7 @@ import { command, type Message } from '@parley/contract';
 import { memory, MemoryBroker, MemoryStore } from '@parley/memory';
 import { VirtualClock } from '@parley/testing';
 import { z } from 'zod';
+import { OutageError } from '../ports/outage';
 import { ClaimMissingError, BodyTooLargeError } from '../ports/claim-store';
 import { FileClaimStore } from './file-claim-store';
 import { Handles } from '../handlers/handles';
@@ -247,5 +249,64 @@ describe('claims in a folder', () => {
     expect(await claims.get(old)).toBeUndefined();
     expect(String(await claims.get(young))).toBe('young');
     await claims.close();
+  });
+
+  describe('while the folder cannot be used', () => {
+    const outage = (why: string) => ({
+      name: 'ClaimsAwayError',
+      effect: 'none',
+      message: expect.stringContaining(why),
+    });
+
+    it('are an outage to who stores one and to who fetches one, until it can be used again', async () => {
+      const claims = new FileClaimStore(`file://${folder}/mount`, { clock, log: () => undefined });
+      await claims.connect();
+      await claims.close();
+      await rm(join(folder, 'mount'), { recursive: true });
+      const claim = { id: randomUUID(), body: Buffer.from('whole') };
+      await expect(claims.put([claim])).rejects.toMatchObject(outage('ENOENT'));
+      await writeFile(join(folder, 'mount'), 'no folder');
+      await expect(claims.put([claim])).rejects.toMatchObject(outage('ENOTDIR'));
+      await expect(claims.get(claim.id)).rejects.toMatchObject(outage('ENOTDIR'));
+      await rm(join(folder, 'mount'));
+      await mkdir(join(folder, 'mount'));
+      await claims.put([claim]);
+      expect(String(await claims.get(claim.id))).toBe('whole');
+    });
+
+    it('say so to who sends a message: nothing was stored', async () => {
+      const { messenger } = await lab(`file://${folder}/mount`);
+      await rm(join(folder, 'mount'), { recursive: true });
+      const sending = messenger.send(Scan, large());
+      await expect(sending).rejects.toBeInstanceOf(OutageError);
+      await expect(sending).rejects.toMatchObject({ effect: 'none' });
+      expect(wire).toEqual([]);
+    });
+
+    const [yes, no] = [() => true, () => false];
+
+    it('hold nobody when it hangs: one waits for its time, the next ones do not', async () => {
+      const claims = new FileClaimStore(`file://${folder}`, { clock, log: () => undefined }, 200);
+      const hangs = join(folder, 'hangs');
+      execFileSync('mkfifo', [hangs]); // who opens it waits for who writes into it
+      await expect(claims.get('hangs')).rejects.toMatchObject(outage('no answer within 0.2 s'));
+      await expect(claims.put([{ id: 'a', body: Buffer.from('a') }])).rejects.toMatchObject(
+        outage('an earlier request is still without an answer'),
+      );
+      await writeFile(hangs, 'late');
+      const isStored = () => claims.put([{ id: 'a', body: Buffer.from('a') }]).then(yes, no);
+      while (!(await isStored())) await new Promise(setImmediate);
+      expect(String(await claims.get('a'))).toBe('a');
+    });
+
+    it('take no more than two of the threads of this process', async () => {
+      const claims = new FileClaimStore(`file://${folder}`, { clock, log: () => undefined }, 200);
+      const names = ['h1', 'h2', 'h3', 'h4', 'h5'];
+      for (const name of names) execFileSync('mkfifo', [join(folder, name)]);
+      const waiting = await Promise.allSettled(names.map((name) => claims.get(name)));
+      expect(waiting.map(({ status }) => status)).toEqual(names.map(() => 'rejected'));
+      expect(await readdir(folder)).toEqual(names); // by a thread that is left
+      for (const name of ['h1', 'h2']) await writeFile(join(folder, name), '');
+    });
   });
 });

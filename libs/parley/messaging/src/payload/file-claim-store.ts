@@ -2,11 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { claimDays, type Claim, type ClaimStore } from '../ports/claim-store';
+import { ClaimsAwayError, claimDays, type Claim, type ClaimStore } from '../ports/claim-store';
 import type { TransportContext } from '../ports/transport';
+import { withTimeout } from '../timeout';
 
 const HOUR_MS = 3_600_000;
 const DAY = 24 * HOUR_MS;
+/** Milliseconds that the folder has for one body: a network mount may hang for ever. */
+const ANSWER_WITHIN_MS = 10_000;
+/** Works on the folder at the same time: one that hangs holds a thread, and Node has four. */
+const LINES = 2;
 
 /**
  * Bodies as files of one folder, which all services mount: `file:///var/claims`, or
@@ -17,10 +22,17 @@ export class FileClaimStore implements ClaimStore {
   private readonly folder: string;
   private readonly lifetime: number;
   private cancel = () => {};
+  /** The last work of each line. */
+  private readonly lines = Array.from({ length: LINES }, () => Promise.resolve());
+  private turn = 0;
+  /** Works that were given up and are not over yet. */
+  private hanging = 0;
 
+  /** @param answerWithin milliseconds */
   constructor(
     url: string,
     private readonly context: Pick<TransportContext, 'clock' | 'log'>,
+    private readonly answerWithin = ANSWER_WITHIN_MS,
   ) {
     const { pathname } = new URL(url);
     this.folder = fileURLToPath(`file://${pathname}`);
@@ -29,11 +41,11 @@ export class FileClaimStore implements ClaimStore {
   }
 
   async connect(): Promise<void> {
-    await mkdir(this.folder, { recursive: true, mode: 0o700 }).catch((error: Error) => {
-      throw new Error(`CLAIMS_URL: the folder ${this.folder} cannot be made: ${error.message}`, {
-        cause: error,
-      });
-    });
+    await this.work(() => mkdir(this.folder, { recursive: true, mode: 0o700 })).catch(
+      (error: Error) => {
+        throw new Error(`CLAIMS_URL: ${error.message}`, { cause: error });
+      },
+    );
     await this.sweep();
   }
 
@@ -41,17 +53,51 @@ export class FileClaimStore implements ClaimStore {
     return false;
   }
 
+  /** @throws ClaimsAwayError */
   async put(claims: readonly Claim[]): Promise<void> {
-    for (const { id, body } of claims) await this.write(join(this.folder, id), body);
-    await this.flush();
+    for (const { id, body } of claims)
+      await this.work(() => this.write(join(this.folder, id), body));
+    await this.work(() => this.flush());
   }
 
+  /** @throws ClaimsAwayError */
   async get(id: string): Promise<Buffer | undefined> {
-    return readFile(join(this.folder, id)).catch(absent);
+    return this.work(() => readFile(join(this.folder, id)).catch(absent));
   }
 
   async close(): Promise<void> {
     this.cancel();
+  }
+
+  /**
+   * Does the work within its time. What the file system refuses is a state of the folder, never a
+   * fault of the message.
+   * @throws ClaimsAwayError at once as long as an earlier work hangs
+   */
+  private async work<T>(work: () => Promise<T>): Promise<T> {
+    if (this.hanging > 0) throw this.away('an earlier request is still without an answer');
+    const line = this.turn++ % LINES;
+    let isLate = false;
+    const result = this.lines[line]!.then(() =>
+      isLate ? Promise.reject(new Error('too late')) : work(),
+    );
+    const over = result.then(nothing, nothing);
+    this.lines[line] = over;
+    const late = () => {
+      isLate = true;
+      this.hanging += 1;
+      void over.then(() => (this.hanging -= 1));
+      return this.away(`no answer within ${this.answerWithin / 1_000} s`);
+    };
+    try {
+      return await withTimeout(this.answerWithin, result, late);
+    } catch (error) {
+      throw isOfSystem(error) ? this.away(error.message, error) : error;
+    }
+  }
+
+  private away(why: string, cause?: unknown): ClaimsAwayError {
+    return new ClaimsAwayError(`the folder ${this.folder} cannot be used: ${why}`, { cause });
   }
 
   /** Writes the file so that it exists under its name only when it is complete. */
@@ -76,10 +122,10 @@ export class FileClaimStore implements ClaimStore {
   private async sweep(): Promise<void> {
     const over = this.context.clock.now() - this.lifetime;
     try {
-      for (const name of await readdir(this.folder)) {
+      for (const name of await this.work(() => readdir(this.folder))) {
         const file = join(this.folder, name);
-        const made = await stat(file).catch(absent);
-        if (made && made.mtimeMs < over) await rm(file, { force: true });
+        const made = await this.work(() => stat(file).catch(absent));
+        if (made && made.mtimeMs < over) await this.work(() => rm(file, { force: true }));
       }
     } catch (error) {
       this.context.log(
@@ -95,3 +141,9 @@ export class FileClaimStore implements ClaimStore {
 function absent(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT') throw error;
 }
+
+/** True for what the operating system answered: ENOSPC, EIO, ESTALE, EMFILE and their like. */
+const isOfSystem = (error: unknown): error is NodeJS.ErrnoException =>
+  (error as Partial<NodeJS.ErrnoException>).syscall !== undefined;
+
+const nothing = (): void => undefined;

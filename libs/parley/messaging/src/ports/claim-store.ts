@@ -1,4 +1,5 @@
 import type { Contract } from '@parley/contract';
+import { OutageError } from './outage';
 import { UnpublishableError } from './publish-errors';
 import type { Installation } from './installation';
 import type { Tx } from './tx';
@@ -69,6 +70,13 @@ export class BodyTooLargeError extends UnpublishableError {
       `${contract}: a body of ${size} bytes is too large for ${technology}, which takes ${limit}; set CLAIMS_URL to where such bodies can wait, or send less`,
     );
   }
+}
+
+/** The claim store does not take or give bodies for now. */
+export class ClaimsAwayError extends OutageError {
+  override readonly name = 'ClaimsAwayError';
+  /** A body that was stored all the same does no harm: no message names it. */
+  override readonly effect = 'none';
 }
 
 /** The body of a message is not in the claim store. */
