@@ -102,6 +102,21 @@ describe('an error of the database', () => {
   });
 
   it.each([
+    ['EHOSTUNREACH', 'unknown'],
+    ['EHOSTDOWN', 'unknown'],
+    ['ENETUNREACH', 'unknown'],
+    ['ENETDOWN', 'unknown'],
+    ['ENETRESET', 'unknown'],
+    ['ENOBUFS', 'unknown'],
+    ['EADDRNOTAVAIL', 'none'],
+    ['EMFILE', 'none'],
+    ['ENFILE', 'none'],
+  ])('is an outage when the network, or this machine, says %s', (code, effect) => {
+    const error = failure(`connect ${code} 10.0.0.1:5432`, { code, syscall: 'connect' });
+    expect(outageOf(error)).toMatchObject({ name: 'DatabaseAwayError', effect, cause: error });
+  });
+
+  it.each([
     ['a wrong statement', failure('syntax error', { code: '42601' })],
     ['a broken rule', failure('duplicate key value', { code: '23505' })],
     ['a programming error', new TypeError("Cannot read properties of undefined (reading 'rows')")],

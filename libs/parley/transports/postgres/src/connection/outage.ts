@@ -54,10 +54,20 @@ const NETWORK = new Set([
   'EPIPE',
   'ETIMEDOUT',
   'EHOSTUNREACH',
+  'EHOSTDOWN',
   'ENETUNREACH',
+  'ENETDOWN',
+  'ENETRESET',
+  'EADDRNOTAVAIL',
+  'EMFILE',
+  'ENFILE',
+  'ENOBUFS',
   'ENOTFOUND',
   'EAI_AGAIN',
 ]);
+
+/** Those with which a connection is not opened, so that nothing was sent. */
+const NOT_OPENED = new Set(['ECONNREFUSED', 'EADDRNOTAVAIL', 'EMFILE', 'ENFILE']);
 
 /** Errors of pg and its pool that have no code. */
 const WITHOUT_CODE =
@@ -138,7 +148,7 @@ function firstOf(errors: readonly unknown[]): Reason | undefined {
 
 function reasonOf(code: string, message: string): Reason | undefined {
   if (NETWORK.has(code))
-    return { why: `a connection failed: ${message || code}`, breaks: code !== 'ECONNREFUSED' };
+    return { why: `a connection failed: ${message || code}`, breaks: !NOT_OPENED.has(code) };
   if (SQLSTATE.test(code)) {
     const why = PASSING[code] ?? PASSING_CLASSES[code.slice(0, 2)];
     return why === undefined
