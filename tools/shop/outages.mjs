@@ -27,6 +27,26 @@ const HELP = `npm run outages [-- options]    takes away what the running shop (
   --markdown        the table as docs/outages.md has it
   --help`;
 
+const ORDER = 'query ($orderId: ID!) { order(id: $orderId) { status lines { product { name } } } }';
+const PLACE_ORDER = `mutation ($key: String!, $order: NewOrderInput!) {
+  placeOrder(idempotencyKey: $key, order: $order) { orderId }
+}`;
+/**
+ * The status that REST has for a code of an error; any other code is a bug.
+ * @type {Readonly<Record<string, number>>}
+ */
+const STATUS_OF = { unavailable: 503, 'deadline-exceeded': 504 };
+
+const newOrder = {
+  customer: {
+    name: 'Olive Outage',
+    email: 'olive@example.org',
+    address: { line1: '1 Mill Lane', city: 'Bath', postcode: 'BA1 1AA', country: 'GB' },
+  },
+  lines: [{ sku: 'TEA-0001', quantity: 1 }],
+  payment: { token: 'tok_ok' },
+};
+
 /** Milliseconds that a request may take: longer than the edge's longest deadline. */
 const PATIENCE_MS = 9_000;
 const RECOVERED_WITHIN_MS = 60_000;
@@ -49,7 +69,10 @@ function routes() {
     'GET /orders/:id': () => get(`/orders/${orderId}`),
     'GET …/label': () => get(`/orders/${orderId}/label`),
     'GET …/events': () => get(`/orders/${orderId}/events`),
+    'GET /orders/export': () => get('/orders/export'),
     'POST /orders': place,
+    'GraphQL order': () => graphql(ORDER, { orderId }),
+    'GraphQL placeOrder': () => graphql(PLACE_ORDER, { key: randomUUID(), order: newOrder }),
     'GET /health/ready': () => get('/health/ready'),
   };
 }
@@ -63,16 +86,6 @@ function get(url) {
 }
 
 function place() {
-  const customer = {
-    name: 'Olive Outage',
-    email: 'olive@example.org',
-    address: { line1: '1 Mill Lane', city: 'Bath', postcode: 'BA1 1AA', country: 'GB' },
-  };
-  const order = {
-    customer,
-    lines: [{ sku: 'TEA-0001', quantity: 1 }],
-    payment: { token: 'tok_ok' },
-  };
   const headers = {
     ...asCustomer,
     'content-type': 'application/json',
@@ -81,9 +94,29 @@ function place() {
   return fetch(`${gateway}/orders`, {
     method: 'POST',
     headers,
-    body: JSON.stringify(order),
+    body: JSON.stringify(newOrder),
     signal: AbortSignal.timeout(PATIENCE_MS),
   });
+}
+
+/**
+ * GraphQL answers an error with 200: its code says which status it has.
+ * @param {string} query
+ * @param {object} variables
+ */
+async function graphql(query, variables) {
+  const response = await fetch(`${gateway}/graphql`, {
+    method: 'POST',
+    headers: { ...asCustomer, 'content-type': 'application/json' },
+    body: JSON.stringify({ query, variables }),
+    signal: AbortSignal.timeout(PATIENCE_MS),
+  });
+  if (!response.ok) return response;
+  const { errors = [] } = /** @type {{ errors?: { extensions?: { code?: string } }[] }} */ (
+    await response.json()
+  );
+  const statuses = errors.map(({ extensions }) => STATUS_OF[extensions?.code ?? ''] ?? 500);
+  return new Response(null, { status: statuses.length > 0 ? Math.min(...statuses) : 200 });
 }
 
 /**

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ChangePrice, ListProducts } from '@contracts/catalog';
 import { StockReserved } from '@contracts/inventory';
 import { GetOrder, PlaceOrder } from '@contracts/orders';
+import { OwnerUnavailableError, ReplyLostError } from '@parley/messaging';
 import { ClientGoneError } from '@parley/service';
 import { getIntrospectionQuery } from 'graphql';
 import { EdgeOnTrial } from '../edge.fixture';
@@ -208,6 +209,40 @@ describe('GraphQL at the edge', () => {
         code: 'internal',
         reference: expect.stringMatching(/^[0-9a-f-]{36}$/),
       });
+    });
+
+    it.each([
+      ['unavailable', '503 on REST', new OwnerUnavailableError(GetOrder, 'refused')],
+      ['unavailable', '503 on REST, for it changes nothing', new ReplyLostError(GetOrder, 'reset')],
+    ])('of a query is %s, as %s, when a service is away', async (code, _, away) => {
+      edge.holding = Promise.reject(away);
+      edge.holding.catch(() => undefined);
+      const answer = ask('query ($id: ID!) { order(id: $id) { status } }', { id: randomUUID() });
+      const { message, extensions } = await error(answer).finally(() => delete edge.holding);
+      expect([message, extensions?.['code']]).toEqual([
+        'A service is not available right now',
+        code,
+      ]);
+    });
+
+    it.each([
+      [
+        'nothing was done',
+        new OwnerUnavailableError(PlaceOrder, 'refused'),
+        'unavailable',
+        /^Nothing was done/,
+      ],
+      [
+        'nobody knows',
+        new ReplyLostError(PlaceOrder, 'reset'),
+        'deadline-exceeded',
+        /unknown; ask again with the same Idempotency-Key/,
+      ],
+    ])('of a mutation tells that %s', async (_, away, code, detail) => {
+      edge.holding = Promise.reject(away);
+      edge.holding.catch(() => undefined);
+      const { extensions } = await error(place()).finally(() => delete edge.holding);
+      expect(extensions).toEqual({ code, detail: expect.stringMatching(detail) });
     });
 
     it('is one when the time of the request is over', async () => {
