@@ -135,6 +135,62 @@ describe('a token of a caller', () => {
   });
 });
 
+describe('a token of a caller whose clock is set', () => {
+  const MINUTE = 60_000;
+  const HOUR = 60 * MINUTE;
+  beforeEach(() =>
+    jest.useFakeTimers({
+      now: Date.now(),
+      doNotFake: ['nextTick', 'setImmediate', 'setInterval', 'setTimeout', 'queueMicrotask'],
+    }),
+  );
+  afterEach(() => jest.useRealTimers());
+  const setTime = (by: number): void => jest.setSystemTime(Date.now() + by);
+
+  it.each([
+    ['back by an hour', -HOUR],
+    ['ahead by an hour', HOUR],
+    ['back by a minute', -MINUTE],
+  ])('is made anew at once after it was set %s', async (_, by) => {
+    const caller = tokensOf('orders', { key: file(pem(orders)) });
+    const before = await caller.tokenFor('catalog');
+    setTime(by);
+    const after = await caller.tokenFor('catalog');
+    expect(after).not.toBe(before);
+    expect(await owner().callerOf(after!)).toEqual({ service: 'orders' });
+  });
+
+  it('is renewed after half of its life, by what has passed', async () => {
+    const caller = tokensOf('orders', { key: file(pem(orders)) });
+    const first = await caller.tokenFor('catalog');
+    jest.advanceTimersByTime(2 * MINUTE);
+    expect(caller.tokenFor('catalog')).toBe(first);
+    jest.advanceTimersByTime(MINUTE);
+    expect(caller.tokenFor('catalog')).toBe(first);
+    const isRenewed = async () => (await caller.tokenFor('catalog')) !== first;
+    expect(await eventually(isRenewed, 'the next token')).toBe(true);
+  });
+
+  it('is verified again after the clock of its owner was set', async () => {
+    const token = (await tokensOf('orders', { key: file(pem(orders)) }).tokenFor('catalog'))!;
+    const verifier = owner();
+    await verifier.callerOf(token);
+    jest.advanceTimersByTime(4 * MINUTE);
+    expect(verifier.callerOf(token)).toEqual({ service: 'orders' });
+    // Back at a time at which the token was not made yet.
+    setTime(-HOUR);
+    expect(await verifier.callerOf(token)).toEqual({ why: 'its token has a wrong claim iat' });
+  });
+
+  it('is verified again when it has ended', async () => {
+    const token = (await tokensOf('orders', { key: file(pem(orders)) }).tokenFor('catalog'))!;
+    const verifier = owner();
+    await verifier.callerOf(token);
+    jest.advanceTimersByTime(6 * MINUTE);
+    expect(await verifier.callerOf(token)).toEqual({ why: 'its token has expired' });
+  });
+});
+
 describe('files for tokens', () => {
   it.each([
     [

@@ -21,6 +21,8 @@ const LIFE_MS = 300_000;
 const RENEWED_AFTER_MS = LIFE_MS / 2;
 /** Seconds by which the clocks of two services may differ. */
 const CLOCK_TOLERANCE_S = 10;
+/** Milliseconds by which the time of day must differ from what has passed to count as set. */
+const SET_MS = CLOCK_TOLERANCE_S * 500;
 /** The longest life of a token that is accepted. */
 const LONGEST_LIFE_S = 3_600;
 /** Tokens that are known to be good; the oldest is forgotten first, and verified again. */
@@ -44,17 +46,35 @@ interface KnownKey {
   readonly alg: string;
 }
 
-/** A token that was made for an owner, with the time of day at which it ends. */
+/** A moment by both clocks: one gives durations, the other is what a token says. */
+interface Moment {
+  readonly elapsed: number;
+  readonly timeOfDay: number;
+}
+const thisMoment = (): Moment => ({ elapsed: performance.now(), timeOfDay: Date.now() });
+
+/**
+ * Milliseconds since `then`. Infinite if the time of day was set meanwhile, or the machine slept:
+ * what a token says is then no longer what was meant or verified.
+ */
+function millisecondsSince(then: Moment): number {
+  const now = thisMoment();
+  const passed = now.elapsed - then.elapsed;
+  return Math.abs(now.timeOfDay - then.timeOfDay - passed) > SET_MS ? Infinity : passed;
+}
+
+/** A token that was made for an owner. */
 interface Made {
   readonly token: string;
   readonly version: number;
-  readonly renewAt: number;
-  readonly until: number;
+  readonly at: Moment;
 }
 
 interface Known {
   readonly proof: TokenProof | Promise<TokenProof>;
-  readonly until: number;
+  readonly at: Moment;
+  /** Milliseconds after `at` in which it need not be verified again. */
+  readonly lasts: number;
 }
 
 /**
@@ -96,9 +116,9 @@ export class JwtCallerTokens implements CallerTokens {
   tokenFor(owner: string): string | undefined | Promise<string> {
     if (!this.own) return undefined;
     const made = this.made.get(owner);
-    const timeOfDay = Date.now();
-    if (made && made.version === this.own.version && timeOfDay < made.until) {
-      if (timeOfDay >= made.renewAt) void this.make(owner, this.own);
+    const age = made?.version === this.own.version ? millisecondsSince(made.at) : Infinity;
+    if (made && age < LIFE_MS) {
+      if (age >= RENEWED_AFTER_MS) void this.make(owner, this.own);
       return made.token;
     }
     return this.make(owner, this.own);
@@ -106,10 +126,9 @@ export class JwtCallerTokens implements CallerTokens {
 
   callerOf(token: string): TokenProof | Promise<TokenProof> {
     const known = this.known.get(token);
-    const timeOfDay = Date.now();
-    if (known && timeOfDay < known.until) return known.proof;
+    if (known && millisecondsSince(known.at) < known.lasts) return known.proof;
     const proof = this.verify(token);
-    this.remember(token, { proof, until: timeOfDay + LIFE_MS });
+    this.remember(token, { proof, at: thisMoment(), lasts: LIFE_MS });
     return proof;
   }
 
@@ -128,26 +147,26 @@ export class JwtCallerTokens implements CallerTokens {
   private async sign(owner: string, own: WatchedFiles<SigningKey>): Promise<string> {
     const { version, current } = own;
     const { service } = this.options;
-    const timeOfDay = Date.now();
-    const until = timeOfDay + LIFE_MS;
+    const at = thisMoment();
     const token = await new SignJWT({})
       .setProtectedHeader({ alg: current.alg, kid: service, typ: 'JWT' })
       .setIssuer(service)
       .setSubject(service)
       .setAudience(owner)
-      .setIssuedAt(Math.floor(timeOfDay / 1_000))
-      .setExpirationTime(Math.floor(until / 1_000))
+      .setIssuedAt(Math.floor(at.timeOfDay / 1_000))
+      .setExpirationTime(Math.floor((at.timeOfDay + LIFE_MS) / 1_000))
       .sign(current.key);
-    this.made.set(owner, { token, version, renewAt: timeOfDay + RENEWED_AFTER_MS, until });
+    this.made.set(owner, { token, version, at });
     return token;
   }
 
   private async verify(token: string): Promise<TokenProof> {
     const version = this.others?.version;
+    const at = thisMoment();
     const proved = await this.proofOf(token);
     // Until it expires, and no bad one: those would push the good ones out.
     if ('until' in proved && version === this.others?.version)
-      this.remember(token, { proof: proved.proof, until: proved.until });
+      this.remember(token, { proof: proved.proof, at, lasts: proved.until - at.timeOfDay });
     else this.known.delete(token);
     return proved.proof;
   }
