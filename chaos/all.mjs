@@ -85,7 +85,7 @@ export async function proveAll(options, say) {
  */
 async function prove({ args }, record) {
   fs.mkdirSync(record, { recursive: true });
-  const began = Date.now();
+  const began = performance.now();
   const child = spawn(
     process.execPath,
     ['chaos/run.mjs', ...args.map(String), '--record', record],
@@ -97,7 +97,7 @@ async function prove({ args }, record) {
   const [code] = await once(child, 'exit');
   for (const signal of ['SIGTERM', 'SIGHUP']) process.off(signal, pass);
   if (code === 130) process.exit(130);
-  const minutes = (Date.now() - began) / 60_000;
+  const minutes = (performance.now() - began) / 60_000;
   try {
     return { minutes, ...JSON.parse(fs.readFileSync(path.join(record, 'verdict.json'), 'utf8')) };
   } catch {

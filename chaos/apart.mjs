@@ -75,7 +75,7 @@ export async function poison(bed, { fault }, milliseconds) {
   const { shop, customers } = bed;
   const card = cardOf(fault);
   spoil(shop.dir, card);
-  const from = Date.now();
+  const [from, began] = [Date.now(), performance.now()];
   const order = await customers.placeOne(card, await plentiful(bed));
   if (order === undefined) throw new Error(`the order with the card ${card} was refused`);
   const died = await bed.until(
@@ -83,8 +83,8 @@ export async function poison(bed, { fault }, milliseconds) {
     async () => (await deathsOf(shop, order)).length > 0,
     500,
   );
-  const after = (Date.now() - from) / 1000;
-  await sleep(Math.max(0, from + milliseconds - Date.now()));
+  const after = (performance.now() - began) / 1000;
+  await sleep(Math.max(0, began + milliseconds - performance.now()));
   const to = Date.now();
   const times = harmDone(shop.dir, card);
   const deaths = await deathsOf(shop, order);

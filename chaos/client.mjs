@@ -54,7 +54,8 @@ export class Customers {
   placed = 0;
   /** Orders that nobody placed, for as many customers as there are waited for an answer. */
   turnedAway = 0;
-  since = Date.now();
+  since = new Date();
+  #began = performance.now();
   /** @type {number[]} */
   #lately = [];
   /** @type {Set<Promise<void>>} */
@@ -90,11 +91,11 @@ export class Customers {
   /** Places orders until `end` is called. */
   async run() {
     for (
-      let next = Date.now();
+      let next = performance.now();
       !this.#ending;
-      next = Math.max(Date.now() - 1000, next) + 1000 / (this.rate * this.haste)
+      next = Math.max(performance.now() - 1000, next) + 1000 / (this.rate * this.haste)
     ) {
-      await sleep(Math.max(0, next - Date.now()));
+      await sleep(Math.max(0, next - performance.now()));
       if (this.#open.size < MOST_UNDER_WAY) this.#begin();
       else this.turnedAway++;
     }
@@ -106,7 +107,7 @@ export class Customers {
    */
   async end(milliseconds) {
     this.#ending = true;
-    this.#patientUntil = Date.now() + milliseconds;
+    this.#patientUntil = performance.now() + milliseconds;
     await Promise.all(this.#open);
   }
 
@@ -124,13 +125,16 @@ export class Customers {
   /** Orders a second, lately. */
   pace() {
     return (
-      this.#lately.filter((at) => at > Date.now() - PACE_OVER_MS).length /
-      (Math.min(PACE_OVER_MS, Date.now() - this.since) / 1000)
+      this.#lately.filter((at) => at > performance.now() - PACE_OVER_MS).length /
+      (Math.min(PACE_OVER_MS, performance.now() - this.#began) / 1000)
     );
   }
 
   #begin() {
-    this.#lately = [...this.#lately.filter((at) => at > Date.now() - PACE_OVER_MS), Date.now()];
+    this.#lately = [
+      ...this.#lately.filter((at) => at > performance.now() - PACE_OVER_MS),
+      performance.now(),
+    ];
     const number = this.placed++;
     const order = this.#invent(number);
     const work =
@@ -216,7 +220,8 @@ export class Customers {
       });
       const outcome = await this.#ask(key, order);
       this.history.add({ ...outcome, key, attempt });
-      if (outcome.type !== 'unknown' || Date.now() > this.#patientUntil) return outcome.orderId;
+      if (outcome.type !== 'unknown' || performance.now() > this.#patientUntil)
+        return outcome.orderId;
       await sleep(PAUSE_MS);
     }
   }

@@ -32,9 +32,8 @@ export async function jumpClock(
     const phases = [];
     for (const off of [first, 0, second, 0]) phases.push(await skewed(bed, victim, file, off));
     // The orders' view follows the events of the process, later on a busy machine.
-    const since = new Date(customers.since);
     let said = 0;
-    const isSaid = async () => (said = await bed.count(SAID_AT_ANOTHER_TIME, [since])) > 0;
+    const isSaid = async () => (said = await bed.count(SAID_AT_ANOTHER_TIME, [customers.since])) > 0;
     await bed.until(PATIENCE_MS, isSaid, 500);
     return {
       victim,
@@ -63,8 +62,12 @@ async function skewed(bed, victim, file, off) {
   setSkew(file, off * HOUR_SECONDS);
   const seen = () =>
     fetch(`${url}/health/live`, { signal: AbortSignal.timeout(3000) }).then(
-      ({ headers }) =>
-        Math.round((Date.parse(headers.get('date') ?? '') - Date.now()) / 1000 / HOUR_SECONDS),
+      ({ headers }) => {
+        const timeOfDay = Date.now();
+        return Math.round(
+          (Date.parse(headers.get('date') ?? '') - timeOfDay) / 1000 / HOUR_SECONDS,
+        );
+      },
       () => undefined,
     );
   await bed.until(PATIENCE_MS, async () => (await seen()) === off, 200);

@@ -41,14 +41,14 @@ const say = (text) => console.log(text);
  * @param {History} faults
  */
 async function harmOnSchedule(schedule, seconds, harm, faults) {
-  const began = Date.now();
+  const began = performance.now();
   const under = schedule.map(async (event) => {
     await sleep(event.at * 1000);
     const done = await harm.do(event).catch((error) => ({ bit: false, error: messageOf(error) }));
     faults.add({ ...event, at: Date.now(), planned: event.at, ...done });
     if (event.until)
       say(
-        `${((Date.now() - began) / 1000).toFixed(1).padStart(6)} s  ${event.fault}  ${JSON.stringify(done)}`,
+        `${((performance.now() - began) / 1000).toFixed(1).padStart(6)} s  ${event.fault}  ${JSON.stringify(done)}`,
       );
   });
   await Promise.all([sleep(seconds * 1000), ...under]);

@@ -213,7 +213,10 @@ export class Shop {
       (pid) => pid !== undefined,
     );
     for (const pid of victims) tryKill(pid, 'SIGKILL');
-    for (const until = Date.now() + 10_000; Date.now() < until && victims.some(isAlive);)
+    for (
+      const until = performance.now() + 10_000;
+      performance.now() < until && victims.some(isAlive);
+    )
       await sleep(20);
     return { killed: victims.length, alive: victims.filter(isAlive).length };
   }

@@ -34,12 +34,12 @@ const LONGEST_MS = 1_200_000;
  * @returns {Promise<Rest>}
  */
 export async function rest(run, milliseconds, say) {
-  const began = Date.now();
+  const began = performance.now();
   let [moved, fewest, stoodStill] = [began, Infinity, 0];
   for (let looks = 0; ; await sleep(1000)) {
     const open = await stillOpen(run);
     const waiting = Object.entries(open).filter(([, count]) => count !== 0);
-    const now = Date.now();
+    const now = performance.now();
     const left = waiting.reduce((sum, [, count]) => sum + (Number(count) || Infinity), 0);
     stoodStill = Math.max(stoodStill, now - moved);
     if (left < fewest) [fewest, moved] = [left, now];

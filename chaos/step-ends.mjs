@@ -40,15 +40,15 @@ async function endEach(bed, chain) {
  */
 async function endAt(bed, { point, victims, pass }) {
   const { shop } = bed;
-  for (const until = Date.now() + PATIENCE_MS; Date.now() < until;) {
+  for (const until = performance.now() + PATIENCE_MS; performance.now() < until;) {
     for (const name of victims)
       shop.setEnvironmentOnce(name, { PARLEY_FAILPOINT: `${point}:${pass}` });
     for (const name of victims) shop.signal(name, 'SIGKILL');
     const started = () => victims.map((name) => shop.startedWithIt(name));
-    await bed.until(until - Date.now(), () => started().every(Boolean), 50);
+    await bed.until(until - performance.now(), () => started().every(Boolean), 50);
     const those = started();
     const ended = () => those.filter((one) => one && !isSame(one) && !shop.wasKilled(one.pid));
-    await bed.until(until - Date.now(), () => ended().length > 0, 50);
+    await bed.until(until - performance.now(), () => ended().length > 0, 50);
     const [first] = ended();
     for (const name of victims) shop.forgetEnvironmentOnce(name);
     for (const [n, one] of those.entries())

@@ -28,7 +28,11 @@ export class TestBed {
 
   /** @type {Until} */
   async until(milliseconds, isSo, every) {
-    for (const until = Date.now() + milliseconds; Date.now() < until; await sleep(every))
+    for (
+      const until = performance.now() + milliseconds;
+      performance.now() < until;
+      await sleep(every)
+    )
       if (await isSo()) return true;
     return false;
   }

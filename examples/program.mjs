@@ -92,10 +92,10 @@ export class Program {
    * @returns {Promise<T>}
    */
   async eventually(path, isRight) {
-    for (const until = Date.now() + LINE_TIMEOUT_MS; ;) {
+    for (const until = performance.now() + LINE_TIMEOUT_MS; ;) {
       const answer = await this.ask(path);
       if (isRight(answer)) return answer;
-      if (Date.now() > until) assert.fail(`${path} still answers ${JSON.stringify(answer)}`);
+      if (performance.now() > until) assert.fail(`${path} still answers ${JSON.stringify(answer)}`);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }

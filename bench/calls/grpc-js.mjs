@@ -52,10 +52,11 @@ export default {
       new Promise((resolve, reject) => {
         const metadata = new grpc.Metadata();
         metadata.set('traceparent', TRACE);
+        const timeOfDay = Date.now();
         client.QuotePrice(
           Request.parse(request),
           metadata,
-          { deadline: Date.now() + DEADLINE_MS },
+          { deadline: timeOfDay + DEADLINE_MS },
           (/** @type {Error | null} */ error, /** @type {unknown} */ reply) =>
             error ? reject(error) : resolve(Reply.parse(reply)),
         );

@@ -44,10 +44,11 @@ export async function logIn({ issuer, clientId, audience }, show) {
     });
     /** @type {{ access_token: string, expires_in: number, error?: string, error_description?: string }} */
     const body = JSON.parse(await answer.text());
+    const timeOfDay = Date.now();
     if (answer.ok)
       return {
         token: body.access_token,
-        expiresAt: new Date(Date.now() + body.expires_in * 1_000).toISOString(),
+        expiresAt: new Date(timeOfDay + body.expires_in * 1_000).toISOString(),
       };
     if (body.error === 'slow_down') interval += 5;
     else if (body.error !== 'authorization_pending')

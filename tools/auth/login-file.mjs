@@ -16,7 +16,8 @@ export function loginToken(audience) {
   try {
     /** @type {Token} */
     const { token, expiresAt } = JSON.parse(fs.readFileSync(fileOf(audience), 'utf8'));
-    return Date.parse(expiresAt) > Date.now() ? token : undefined;
+    const timeOfDay = Date.now();
+    return Date.parse(expiresAt) > timeOfDay ? token : undefined;
   } catch {
     return undefined;
   }

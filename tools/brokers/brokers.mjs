@@ -59,7 +59,7 @@ const STOPPED_WITHIN_MS = 30_000;
  * @param {number} within
  */
 async function until(holds, within) {
-  for (const end = Date.now() + within; Date.now() < end; await sleep(100))
+  for (const end = performance.now() + within; performance.now() < end; await sleep(100))
     if (await holds()) return true;
   return false;
 }
@@ -101,7 +101,7 @@ const whyNot = async ({ works }) =>
  */
 export async function up(broker) {
   const place = new Place(broker.name);
-  const started = Date.now();
+  const started = performance.now();
   await broker.install(place);
   if (!place.pid) {
     if (await broker.ready())
@@ -120,7 +120,7 @@ export async function up(broker) {
     throw new Error(
       `${broker.name} does not answer after ${seconds(READY_WITHIN)}${why ? ` (${why})` : ''}:\n${place.lastWords()}`,
     );
-  console.error(`${broker.name} answers after ${seconds(Date.now() - started)}`);
+  console.error(`${broker.name} answers after ${seconds(performance.now() - started)}`);
 }
 
 /**

@@ -4,21 +4,29 @@ import { Linter } from 'eslint';
 import config from '../../eslint.config.mjs';
 
 const rule = 'no-restricted-syntax';
-const ofSources = /** @type {Linter.Config[]} */ (config).find(({ files }) =>
-  files?.includes('**/*.{ts,tsx}'),
-);
+/** @param {string} files */
+const rulesOf = (files) =>
+  /** @type {Linter.Config[]} */ (config).find((part) => part.files?.includes(files))?.rules?.[
+    rule
+  ];
+const SOURCES = '**/*.{ts,tsx}';
+const TOOLS = '**/*.{mjs,cjs,js}';
 const linter = new Linter();
 
-/** @param {string} code */
-const complaints = (code) =>
+/**
+ * @param {string} code
+ * @param {string} files
+ */
+const complaints = (code, files) =>
   linter
-    .verify(code, { rules: { [rule]: ofSources?.rules?.[rule] } })
+    .verify(code, { rules: { [rule]: rulesOf(files) } })
     .map(({ message }) => message.slice(0, 'Durations'.length));
 
 for (const code of [
   'const took = Date.now() - began;',
   'while (Date.now() < end) look();',
   'left -= Date.now();',
+  'const until = Date.now() + patience;',
   'const took = new Date() - began;',
   'const began = +new Date();',
   'const began = Number(new Date());',
@@ -29,8 +37,9 @@ for (const code of [
   'const elapsed = Date.now.bind(Date);',
   'const began = performance.timeOrigin + event.timeStamp;',
 ])
-  test(`the time of day is refused for durations: ${code}`, () =>
-    assert.deepEqual(complaints(code), ['Durations']));
+  for (const files of [SOURCES, TOOLS])
+    test(`the time of day is refused for durations in ${files}: ${code}`, () =>
+      assert.deepEqual(complaints(code, files), ['Durations']));
 
 for (const code of [
   'const took = performance.now() - began;',
@@ -39,5 +48,6 @@ for (const code of [
   'const sent = new Date(message.time).getTime();',
   'const at = new Date().toISOString();',
 ])
-  test(`the time of day is left to those who mean it: ${code}`, () =>
-    assert.deepEqual(complaints(code), []));
+  for (const files of [SOURCES, TOOLS])
+    test(`the time of day is left to those who mean it in ${files}: ${code}`, () =>
+      assert.deepEqual(complaints(code, files), []));

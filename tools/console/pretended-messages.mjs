@@ -91,7 +91,8 @@ const nano = (milliseconds) => `${milliseconds}000000`;
  * @param {string} token
  */
 export async function sendMessages({ url }, token) {
-  const began = Date.now() - 120_000;
+  const timeOfDay = Date.now();
+  const began = timeOfDay - 120_000;
   const handlings = STEPS.flatMap((step, index) => step.to.map((to) => ({ step, index, to })));
   const resourceLogs = handlings.map(({ step, index, to }) => ({
     resource: resourceOf(to),

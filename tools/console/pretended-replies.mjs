@@ -5,6 +5,9 @@
 
 export const MINUTE = 60_000;
 /** @param {number} minutes */
-export const before = (minutes) => new Date(Date.now() - minutes * MINUTE).toISOString();
+export const before = (minutes) => {
+  const timeOfDay = Date.now();
+  return new Date(timeOfDay - minutes * MINUTE).toISOString();
+};
 /** @param {string} message */
 export const missing = (message) => ({ status: 404, body: { status: 404, message } });

@@ -84,7 +84,7 @@ class Instance {
     this.name = `${service}-${number}`;
     this.about = about;
     this.concurrency = 10;
-    this.startedAt = Date.now() - 3 * 60 * MINUTE;
+    this.startedAt = performance.now() - 3 * 60 * MINUTE;
     /** @type {Server} */
     this.server = createServer((request, response) => {
       void this.answer(request).then(({ status = 200, body }) =>
@@ -173,7 +173,7 @@ class Instance {
       return {
         body: {
           ...{ service: this.service, instance: this.name, build, phase: 'running' },
-          uptime: Math.round((Date.now() - this.startedAt) / 1_000),
+          uptime: Math.round((performance.now() - this.startedAt) / 1_000),
           memory: 90 * 1_048_576,
           paused,
           outbox: outbox ?? { waiting: 0, oldestAge: 0 },

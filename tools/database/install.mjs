@@ -73,7 +73,7 @@ function passwords(file) {
  * @returns {Promise<pg.Client>}
  */
 async function connected(connectionString) {
-  for (const until = Date.now() + PATIENCE_MS; ; await sleep(500)) {
+  for (const until = performance.now() + PATIENCE_MS; ; await sleep(500)) {
     const client = new pg.Client({ connectionString });
     try {
       await client.connect();
@@ -81,7 +81,7 @@ async function connected(connectionString) {
     } catch (error) {
       await client.end().catch(() => {});
       const reason = error instanceof AggregateError ? error.errors[0] : error; // a name with two addresses fails twice
-      if (!NOT_UP_YET.has(codeOf(reason) ?? '') || Date.now() > until)
+      if (!NOT_UP_YET.has(codeOf(reason) ?? '') || performance.now() > until)
         throw new Mistake(`The database cannot be reached: ${messageOf(reason)}.`);
     }
   }

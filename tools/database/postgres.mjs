@@ -234,7 +234,8 @@ export async function stopServer(data, patience = 8000) {
     const pid = serverOf(data);
     if (!pid) return;
     process.kill(pid, signal);
-    for (const until = Date.now() + wait; Date.now() < until && serverOf(data);) await sleep(20);
+    for (const until = performance.now() + wait; performance.now() < until && serverOf(data);)
+      await sleep(20);
   }
 }
 
@@ -245,7 +246,11 @@ export async function stopServer(data, patience = 8000) {
  */
 async function connected({ port, user, password }, child, log) {
   const ended = () => child.exitCode !== null || child.signalCode !== null;
-  for (const until = Date.now() + 30_000; Date.now() < until && !ended(); await sleep(25)) {
+  for (
+    const until = performance.now() + 30_000;
+    performance.now() < until && !ended();
+    await sleep(25)
+  ) {
     const client = new pg.Client({ host: BIND, port, user, password, database: 'postgres' });
     try {
       await client.connect();
@@ -283,7 +288,8 @@ async function buried(data, patience = 10_000) {
   const file = path.join(data, 'postmaster.pid');
   if (!fs.existsSync(file)) return;
   const pid = Number(fs.readFileSync(file, 'utf8').split('\n')[0]);
-  for (const until = Date.now() + patience; Date.now() < until && isZombie(pid);) await sleep(50);
+  for (const until = performance.now() + patience; performance.now() < until && isZombie(pid);)
+    await sleep(50);
 }
 
 /**

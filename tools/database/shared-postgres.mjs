@@ -41,14 +41,14 @@ function holder(file) {
  * @returns {Promise<T>}
  */
 async function locked(file, work) {
-  for (const until = Date.now() + 60_000; ; await sleep(50)) {
+  for (const until = performance.now() + 60_000; ; await sleep(50)) {
     try {
       fs.writeFileSync(file, String(process.pid), { flag: 'wx' });
       break;
     } catch (error) {
       if (codeOf(error) !== 'EEXIST') throw error;
       if (!isAlive(holder(file))) fs.rmSync(file, { force: true });
-      if (Date.now() > until)
+      if (performance.now() > until)
         throw new Error(`${file} has been held for a minute: remove it if nothing is starting.`);
     }
   }

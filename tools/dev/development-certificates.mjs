@@ -13,7 +13,10 @@ const SERVICE_DAYS = 90;
 const IN_EC = /** @type {const} */ ({ keyType: 'ec', curve: 'P-256', algorithm: 'sha256' });
 
 /** @param {number} days */
-const after = (days) => new Date(new Date().getTime() + days * DAY_MS);
+const after = (days) => {
+  const timeOfDay = Date.now();
+  return new Date(timeOfDay + days * DAY_MS);
+};
 
 /**
  * Also where a file of an earlier start is open to others.

@@ -37,7 +37,8 @@ test('the instances and the token are those of the start that runs here', () => 
 });
 
 test('the token is that of the operator who logged in, until it is over or a start forgets it', () => {
-  const soon = new Date(Date.now() + 60_000).toISOString();
+  const timeOfDay = Date.now();
+  const soon = new Date(timeOfDay + 60_000).toISOString();
   const file = keepLogin('operations', { token: 'token-of-otto', expiresAt: soon });
   assert.equal(placeHere()?.token, 'token-of-otto');
   assert.equal(fs.statSync(file).mode & 0o777, 0o600);

@@ -86,7 +86,7 @@ export async function endLeftovers(patience = 8000) {
     (instance) => instance.pid && isSame(instance),
   );
   for (const { pid } of left) tryKill(pid, 'SIGTERM');
-  for (const until = Date.now() + patience; Date.now() < until && left.some(isSame);)
+  for (const until = performance.now() + patience; performance.now() < until && left.some(isSame);)
     await sleep(50);
   for (const instance of left.filter(isSame)) tryKill(instance.pid, 'SIGKILL');
   removeRun();

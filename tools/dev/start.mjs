@@ -277,7 +277,7 @@ async function allReady() {
   const waitingFor = () =>
     supervised.filter(({ ready }) => !ready).map(({ instance }) => instance.name);
   for (
-    const until = Date.now() + READY_WITHIN_MS;
+    const until = performance.now() + READY_WITHIN_MS;
     waitingFor().length;
     await new Promise((r) => setTimeout(r, 50))
   ) {
@@ -288,7 +288,7 @@ async function allReady() {
     const refusing = supervised.find(({ givenUp }) => givenUp);
     if (refusing)
       throw new Mistake(`${refusing.instance.name} cannot start: ${lastWords(refusing.log)}`);
-    if (Date.now() > until)
+    if (performance.now() > until)
       throw new Mistake(
         `Not ready after ${READY_WITHIN_MS / 1000} s: ${waitingFor().join(', ')}. Their logs are in ${LOGS}.`,
       );

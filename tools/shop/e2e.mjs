@@ -47,7 +47,7 @@ const checks = new Checks();
  * @returns {Promise<T>}
  */
 async function until(limit, what, ask) {
-  for (const end = Date.now() + limit; Date.now() < end; await sleep(200)) {
+  for (const end = performance.now() + limit; performance.now() < end; await sleep(200)) {
     const answer = await ask();
     if (answer) return answer;
   }

@@ -46,7 +46,11 @@ export const lastWords = (log) =>
  * @throws with the last words of the launcher
  */
 export async function ready(launcher, { log, withinMs, isReady, lookEveryMs = LOOK_EVERY_MS }) {
-  for (const until = Date.now() + withinMs; Date.now() < until; await sleep(lookEveryMs)) {
+  for (
+    const until = performance.now() + withinMs;
+    performance.now() < until;
+    await sleep(lookEveryMs)
+  ) {
     if (hasExited(launcher)) break;
     if (isReady()) return;
   }

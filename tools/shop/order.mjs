@@ -63,15 +63,16 @@ const { orderId, conversation, asOwner } = await place();
 console.log(`order ${orderId}\n`);
 /** @type {Set<string>} */
 const seen = new Set();
-const began = Date.now();
+const began = performance.now();
 /** @type {ShownOrder | undefined} */
 let order;
 do {
   await sleep(100);
   order = await readJson(`${gateway}/orders/${orderId}`, { headers: asOwner }).catch(() => order);
   await draw();
-} while (!isOver(order) && Date.now() - began < PATIENCE_MS);
-for (const until = Date.now() + EPILOGUE_MS; Date.now() < until; await sleep(200)) await draw();
+} while (!isOver(order) && performance.now() - began < PATIENCE_MS);
+for (const until = performance.now() + EPILOGUE_MS; performance.now() < until; await sleep(200))
+  await draw();
 summarise();
 
 function readOptions() {

@@ -124,7 +124,7 @@ async function place(order) {
 /** Newest first, so that one look at the first page of the open ones is cheap. */
 async function allEnded() {
   for (
-    const until = Date.now() + options.wait;
+    const until = performance.now() + options.wait;
     ;
     await new Promise((resolve) => setTimeout(resolve, 250))
   ) {
@@ -140,7 +140,7 @@ async function allEnded() {
       );
     if (open !== undefined)
       progress.waitFor(`finishing ${bar(Math.max(0, accepted.size - open), accepted.size)}`);
-    if (open === 0 || Date.now() > until) return ourOrders();
+    if (open === 0 || performance.now() > until) return ourOrders();
   }
 }
 

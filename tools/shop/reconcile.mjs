@@ -133,11 +133,11 @@ async function isQuiet(run) {
  */
 export async function reconciled(milliseconds, run) {
   for (
-    const end = Date.now() + milliseconds;
+    const end = performance.now() + milliseconds;
     ;
     await new Promise((resolve) => setTimeout(resolve, 500))
   ) {
-    const late = Date.now() > end;
+    const late = performance.now() > end;
     if (!late && !(await isQuiet(run))) continue;
     const findings = await reconcile(run);
     if (late || findings.every(({ ok }) => ok)) return findings;

@@ -132,12 +132,12 @@ async function placeAll(shop, count, first) {
 
 async function allEnded() {
   const all = orders + MORE;
-  const until = Date.now() + wait;
+  const until = performance.now() + wait;
   for (;;) {
     const stages = await stagesOf(today);
     const left = open(stages);
     if (left === 0) return say(`All ${all} orders are at their end: ${told(stages)}`);
-    if (Date.now() > until)
+    if (performance.now() > until)
       throw new Mistake(
         `${left} of ${all} orders did not come to their end within ${wait / 1000} s: ${told(stages)}. --keep leaves the logs.`,
       );

@@ -43,7 +43,7 @@ const { values: options } = commandLine(HELP, {
 /** @param {'seed' | 'kills' | 'failpoints' | 'from'} name */
 const number = (name) => wholeNumber(name, options[name]);
 const seed = number('seed');
-const until = Date.now() + minutes(options.minutes) * 60_000;
+const until = performance.now() + minutes(options.minutes) * 60_000;
 const [kills, failPoints, first] = [number('kills'), number('failpoints'), number('from')];
 
 /**
@@ -130,7 +130,7 @@ async function run({ title, where, victim, share }, index) {
     from: Math.round(first * share),
     plant,
     ...stepsOf(kit, kit[victim], site),
-    over: () => Date.now() > until,
+    over: () => performance.now() > until,
     progress: (/** @type {string} */ text) => progress(title, text),
   });
   try {
@@ -170,14 +170,14 @@ function stepsOf(kit, victim, site) {
   return steps.length > 0 ? { steps } : { failPoints: 0 };
 }
 
-let shown = 0;
+let shown = -Infinity;
 /**
  * @param {string} title
  * @param {string} text
  */
 function progress(title, text) {
-  if (Date.now() - shown < 5_000) return;
-  shown = Date.now();
+  if (performance.now() - shown < 5_000) return;
+  shown = performance.now();
   console.log(`${title}: ${text}`);
 }
 

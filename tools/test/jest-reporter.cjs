@@ -95,7 +95,7 @@ module.exports = class Reporter {
 
   /** @param {SpecFile} of */
   onTestFileStart({ path: file }) {
-    this.running.set(file, Date.now());
+    this.running.set(file, performance.now());
   }
 
   /**
@@ -103,7 +103,7 @@ module.exports = class Reporter {
    * @param {Pick<JestTest, 'fullName'>} test
    */
   onTestCaseStart({ path: file }, { fullName }) {
-    this.running.set(file, Date.now());
+    this.running.set(file, performance.now());
     this.current.set(file, fullName);
   }
 
@@ -112,7 +112,7 @@ module.exports = class Reporter {
    * @param {Pick<JestTest, 'ancestorTitles' | 'title' | 'status' | 'duration' | 'failureMessages'>} test
    */
   onTestCaseResult({ path: file }, { ancestorTitles, title, status, duration, failureMessages }) {
-    this.running.set(file, Date.now());
+    this.running.set(file, performance.now());
     if (!EACH_TEST) return;
     console.log(
       `  ${SIGNS[status] ?? status} ${[...ancestorTitles, title].join(': ')}${duration ? `  ${seconds(duration)}` : ''}`,
@@ -157,7 +157,7 @@ module.exports = class Reporter {
 
   endOverdue() {
     for (const [file, since] of this.running) {
-      if (Date.now() - since <= TEST_MAY_TAKE_MS || this.overdue.has(file)) continue;
+      if (performance.now() - since <= TEST_MAY_TAKE_MS || this.overdue.has(file)) continue;
       this.overdue.add(file);
       const pid = this.processOf(file);
       if (pid === undefined || pid === process.pid) this.endRun(file);

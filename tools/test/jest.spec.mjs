@@ -13,7 +13,7 @@ import selection from './jest-selection.cjs';
 
 const FILE = '/somewhere/blocked.spec.ts';
 const YOUNG = '/somewhere/young.spec.ts';
-const LONG_AGO = 0;
+const LONG_AGO = -Infinity;
 const NONE = {
   numPassingTests: 0,
   numFailingTests: 0,
@@ -48,7 +48,7 @@ describe('the reporter of the specs', () => {
     const ended = once(blocked, 'exit');
     fs.writeFileSync(Environment.noteOf(reporter.processes, FILE), String(blocked.pid));
     reporter.onTestCaseStart({ path: FILE }, { fullName: 'it blocks' });
-    reporter.running.set(FILE, LONG_AGO).set(YOUNG, Date.now());
+    reporter.running.set(FILE, LONG_AGO).set(YOUNG, performance.now());
     reporter.endOverdue();
     assert.deepEqual(await ended, [null, 'SIGKILL']);
     reporter.onTestResult(
