@@ -7,6 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAlive, isSame, processesIn, tryKill } from '../tools/dev/process-tree.mjs';
+import { portOf } from '../tools/terminal/command-line.mjs';
 import { hasExited, isReady, ready, runIn } from '../tools/shop/launched-shop.mjs';
 import { applyEdit } from './edits.mjs';
 import { SCALE } from './schedule.mjs';
@@ -44,7 +45,7 @@ export class Shop {
   #killed = new Set();
 
   /** Where its PostgreSQL will listen. */
-  postgresPort = Number(process.env.PARLEY_POSTGRES_PORT ?? 15432);
+  postgresPort = portOf('PARLEY_POSTGRES_PORT', 15432);
 
   /**
    * @param {object} [options]

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { portOf } from '../terminal/command-line.mjs';
 import { listens } from './answers.mjs';
 import { opensConnection } from './uses.mjs';
 import { distribution, packages, run } from './downloads.mjs';
@@ -7,7 +8,7 @@ import { distribution, packages, run } from './downloads.mjs';
 /** @import { Broker } from './brokers.mjs' */
 
 const ARTIFACT = 'org.apache.artemis:apache-artemis:2.56.0:tar.gz:bin';
-const port = Number(process.env.ACTIVEMQ_PORT ?? 61616);
+const port = portOf('ACTIVEMQ_PORT', 61616);
 
 const INSTANCE = [
   '--user',

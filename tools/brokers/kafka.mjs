@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { portOf } from '../terminal/command-line.mjs';
 import { listens } from './answers.mjs';
 import { jars, packages, run } from './downloads.mjs';
 import { joinsKafka } from './uses.mjs';
@@ -9,7 +10,7 @@ import { joinsKafka } from './uses.mjs';
 // of Kafka's slf4j, 1.7.
 const ARTIFACTS = ['org.apache.kafka:kafka_2.13:4.3.1', 'org.slf4j:slf4j-simple:1.7.36'];
 
-const port = Number(process.env.KAFKA_PORT ?? 9092);
+const port = portOf('KAFKA_PORT', 9092, 2);
 /** Beside it, for who wants to be asked for a password. */
 const guarded = port + 2;
 const once = 'replication.factor=1';

@@ -1,10 +1,11 @@
+import { portOf } from '../terminal/command-line.mjs';
 import { listens } from './answers.mjs';
 import { npmPackage } from './downloads.mjs';
 
 /** @import { Broker } from './brokers.mjs' */
 
 const VERSION = 'kinesalite@3.3.3';
-const port = Number(process.env.KINESIS_PORT ?? 4567);
+const port = portOf('KINESIS_PORT', 4567);
 
 // Its own command would listen on every interface.
 /** @param {string} data */

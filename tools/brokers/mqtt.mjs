@@ -1,10 +1,11 @@
+import { portOf } from '../terminal/command-line.mjs';
 import { listens } from './answers.mjs';
 import { packages } from './downloads.mjs';
 import { connectsMqtt } from './uses.mjs';
 
 /** @import { Broker } from './brokers.mjs' */
 
-const port = Number(process.env.MQTT_PORT ?? 1883);
+const port = portOf('MQTT_PORT', 1883);
 const url = `mqtt://127.0.0.1:${port}`;
 
 /**

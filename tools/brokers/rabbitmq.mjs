@@ -1,11 +1,12 @@
+import { portOf } from '../terminal/command-line.mjs';
 import { says } from './answers.mjs';
 import { packages } from './downloads.mjs';
 import { opensChannel } from './uses.mjs';
 
 /** @import { Broker } from './brokers.mjs' */
 
-const port = Number(process.env.RABBIT_PORT ?? 5672);
-const management = Number(process.env.RABBIT_MGMT_PORT ?? port + 10_000);
+const port = portOf('RABBIT_PORT', 5672, 3);
+const management = portOf('RABBIT_MGMT_PORT', port + 10_000, 20);
 const url = `amqp://guest:guest@127.0.0.1:${port}`;
 const managementUrl = `http://127.0.0.1:${management}`;
 const GUEST = { authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}` };

@@ -1,10 +1,11 @@
+import { portOf } from '../terminal/command-line.mjs';
 import { listens } from './answers.mjs';
 import { packages } from './downloads.mjs';
 import { replies } from './uses.mjs';
 
 /** @import { Broker } from './brokers.mjs' */
 
-const port = Number(process.env.REDIS_PORT ?? 6379);
+const port = portOf('REDIS_PORT', 6379);
 
 /** @type {Broker} */
 export const redis = {

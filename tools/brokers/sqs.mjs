@@ -1,10 +1,11 @@
+import { portOf } from '../terminal/command-line.mjs';
 import { says } from './answers.mjs';
 import { jars, packages } from './downloads.mjs';
 
 /** @import { Broker } from './brokers.mjs' */
 
 const ARTIFACT = 'org.elasticmq:elasticmq-server_2.13:1.7.1';
-const port = Number(process.env.SQS_PORT ?? 9324);
+const port = portOf('SQS_PORT', 9324);
 
 /** @param {string} data */
 const settings = (data) => [

@@ -1,5 +1,5 @@
-// The words typed after a command: `--help` prints its text, a mistake is told in one sentence and
-// exits with 2.
+// The words typed after a command, and the ports named in its environment: `--help` prints its text,
+// a mistake is told in one sentence and exits with 2.
 import { parseArgs } from 'node:util';
 import { messageOf } from './errors.mjs';
 
@@ -48,5 +48,22 @@ function parsed(help, config) {
 export function wholeNumber(name, text, least = 0) {
   if (/^\d{1,9}$/.test(text) && Number(text) >= least) return Number(text);
   console.error(`--${name} ${text}: a whole number from ${least} is needed.`);
+  process.exit(2);
+}
+
+/** The highest port there is. */
+const LAST_PORT = 65_535;
+
+/**
+ * The port that a variable of the environment names; anything else is a mistake.
+ * @param {string} variable
+ * @param {number} fallback where the variable is not set, or empty
+ * @param {number} [above] ports of the same program that lie above it, as a distance
+ */
+export function portOf(variable, fallback, above = 0) {
+  const text = process.env[variable] || String(fallback);
+  const last = LAST_PORT - above;
+  if (/^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= last) return Number(text);
+  console.error(`${variable}=${text}: a port is needed, a whole number from 1 to ${last}.`);
   process.exit(2);
 }

@@ -1,6 +1,7 @@
 // The environment of a process, from topology.ts, as an orchestrator would set it in production.
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { portOf } from '../terminal/command-line.mjs';
 import { CALL_TECHNOLOGIES, technologyUrls } from './technologies.mjs';
 import {
   callsAllowed,
@@ -34,8 +35,12 @@ const USERS_OWN =
  */
 export const OPERATIONS_FILE = '.data/operations.json';
 
-export const basePort = () => Number(process.env.PARLEY_PORT ?? PORTS.base);
-export const postgresPort = () => Number(process.env.PARLEY_POSTGRES_PORT ?? PORTS.postgres);
+/** How far the highest port of a start, one for calls, lies above its first. */
+const ABOVE_BASE =
+  PORTS.callsAbove + (Math.max(...topology.map(({ slot }) => slot)) + 1) * PORTS.slots - 1;
+
+export const basePort = () => portOf('PARLEY_PORT', PORTS.base, ABOVE_BASE);
+export const postgresPort = () => portOf('PARLEY_POSTGRES_PORT', PORTS.postgres);
 
 /** @param {number} port */
 const local = (port) => `http://127.0.0.1:${port}`;
