@@ -20,6 +20,7 @@ import { readSinks, rest } from './sinks.mjs';
 import { TestBed } from './test-bed.mjs';
 import { withDatabase } from '../tools/shop/books-read.mjs';
 import { readJson } from '../tools/shop/http-json.mjs';
+import { keepPrivate } from '../tools/dev/private-folder.mjs';
 import { messageOf, Mistake } from '../tools/terminal/errors.mjs';
 
 /** @import { ChaosOptions } from './options.mjs' */
@@ -190,6 +191,7 @@ try {
   if (options.help) say(HELP);
   else {
     await installFaketime(options);
+    keepPrivate(); // records have the logs
     process.exitCode = (await (options.all ? proveAll(options, say) : one(options))) ? 0 : 1;
   }
 } catch (error) {

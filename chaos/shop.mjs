@@ -55,7 +55,7 @@ export class Shop {
   constructor({ nodeFlags, edits = [] } = {}) {
     this.nodeFlags = nodeFlags;
     this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-chaos-'));
-    fs.chmodSync(this.dir, 0o755); // PostgreSQL may run as another user
+    fs.chmodSync(this.dir, 0o711); // PostgreSQL may run as another user
     /** @type {fs.CopySyncOptions} */
     const keep = {
       recursive: true,
@@ -67,7 +67,8 @@ export class Shop {
     for (const edit of edits) applyEdit(this.dir, edit);
     fs.symlinkSync(path.resolve('node_modules'), path.join(this.dir, 'node_modules'));
     this.log = path.join(this.dir, 'launcher.log');
-    fs.mkdirSync(path.join(this.dir, CIRCUMSTANCES), { recursive: true });
+    fs.writeFileSync(this.log, '', { mode: 0o600 }); // the launcher says the token of operations
+    fs.mkdirSync(path.join(this.dir, CIRCUMSTANCES), { recursive: true, mode: 0o700 });
   }
 
   /** Resolves when every process is ready. */

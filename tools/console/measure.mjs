@@ -8,6 +8,7 @@ import { build } from '../build/build.mjs';
 import { installDatabase } from '../database/database.mjs';
 import { usePostgres } from '../database/shared-postgres.mjs';
 import { freePort } from '../dev/ports.mjs';
+import { checkFolders } from '../dev/private-folder.mjs';
 import { costNow } from '../shop/cost.mjs';
 import { commandLine, wholeNumber } from '../terminal/command-line.mjs';
 import { messageOf, Mistake } from '../terminal/errors.mjs';
@@ -276,6 +277,7 @@ async function measure() {
     wholeNumber('messages', values.messages),
     wholeNumber('searches', values.searches),
   ];
+  checkFolders([FOLDER]);
   await build();
   fs.mkdirSync(FOLDER, { recursive: true, mode: 0o700 });
   const postgres = await usePostgres({ dir: `${FOLDER}/postgres`, choosePort: freePort });

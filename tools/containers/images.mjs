@@ -257,7 +257,7 @@ async function run() {
   }
   const names = namesAsked();
   const base = baseOf(engine);
-  fs.mkdirSync(FOLDER, { recursive: true });
+  fs.mkdirSync(FOLDER, { recursive: true, mode: 0o700 });
   /** @type {Measured[]} */
   const rows = [];
   let failed = 0;

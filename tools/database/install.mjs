@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { installServices, keptPasswords, passwordVariable, roles } from './database.mjs';
+import { checkFolders } from '../dev/private-folder.mjs';
 import { codeOf, messageOf, Mistake } from '../terminal/errors.mjs';
 import { topology } from '../topology/topology.mjs';
 
@@ -61,7 +62,8 @@ function passwords(file) {
       `The environment has passwords for some roles only: set ${missing.map(passwordVariable).join(', ')}, too.`,
     );
   }
-  fs.mkdirSync(path.dirname(file), { recursive: true });
+  checkFolders([path.dirname(file)]);
+  fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
   return {
     from: `${file}, where each service's DATABASE_URL takes it from`,
     secret: keptPasswords(file),

@@ -10,12 +10,23 @@ import { codeOf, Mistake } from '../terminal/errors.mjs';
 const PASSABLE = 0o711;
 
 /**
- * Folders that a start, its services and the tools write to. A file in the place of one would end
- * them with a stack.
+ * The folder and those above it, the highest first, as far as the path names them.
+ * @param {string} folder
+ * @returns {string[]}
+ */
+const andAbove = (folder) => {
+  const above = path.dirname(folder);
+  return above === folder || above === '.' ? [folder] : [...andAbove(above), folder];
+};
+
+/**
+ * Folders that a start, its services and the tools write to. A file in the place of one, or of one
+ * above it, would end them with a stack.
  * @param {string[]} folders
+ * @throws {Mistake}
  */
 export function checkFolders(folders) {
-  for (const folder of folders) {
+  for (const folder of folders.flatMap(andAbove)) {
     const stats = fs.statSync(folder, { throwIfNoEntry: false });
     if (stats && !stats.isDirectory())
       throw new Mistake(`${folder} is a file, where Parley keeps a folder: move it away.`);

@@ -49,6 +49,17 @@ test('nobody else lists the folder itself', () => {
   assert.equal(modeOf('.data'), process.getuid?.() === 0 ? '711' : '700');
 });
 
+test('a file in the place of a folder above it is said in one sentence', () => {
+  fs.writeFileSync(path.join(folder, '.data'), '');
+  inProcess(
+    `try { keepPrivate('.data/brokers'); } catch ({ constructor, message }) { fs.writeFileSync('said', constructor.name + ': ' + message); }`,
+  );
+  assert.equal(
+    fs.readFileSync(path.join(folder, 'said'), 'utf8'),
+    'Mistake: .data is a file, where Parley keeps a folder: move it away.',
+  );
+});
+
 test('what is made from then on is private, by this process and by its children', () => {
   inProcess(
     `keepPrivate(); fs.mkdirSync('.data/logs'); fs.writeFileSync('.data/run.json', ''); execSync('mkdir .data/mail; touch .data/mail/one.eml');`,
@@ -64,11 +75,32 @@ test('what is made from then on is private, by this process and by its children'
   );
 });
 
-for (const tool of ['dev/start', 'dev/serve', 'brokers/place', 'database/shared-postgres']) {
-  test(`tools/${tool}.mjs keeps its folder private before it writes there`, () => {
+for (const tool of [
+  'tools/dev/start',
+  'tools/dev/serve',
+  'tools/brokers/place',
+  'tools/database/shared-postgres',
+  'bench/bench',
+  'chaos/run',
+]) {
+  test(`${tool}.mjs keeps its folder private before it writes there`, () => {
     assert.match(
-      fs.readFileSync(path.join(import.meta.dirname, `../${tool}.mjs`), 'utf8'),
+      fs.readFileSync(path.join(import.meta.dirname, `../../${tool}.mjs`), 'utf8'),
       /\bkeepPrivate\(/,
     );
   });
 }
+
+for (const tool of [
+  'tools/database/install',
+  'tools/containers/images',
+  'tools/shop/fuzz',
+  'tools/console/measure',
+  'tools/auth/login-file',
+])
+  test(`${tool}.mjs makes no folder that others can list`, () => {
+    const text = fs.readFileSync(path.join(import.meta.dirname, `../../${tool}.mjs`), 'utf8');
+    const made = text.match(/mkdirSync\(.*/g) ?? [];
+    assert.ok(made.length > 0);
+    for (const line of made) assert.match(line, /mode: 0o700/);
+  });

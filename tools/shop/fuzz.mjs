@@ -59,6 +59,7 @@ if (!(seconds > 0)) fail('--minutes must be a number above 0');
 const seed = options.seed ?? String(randomInt(2 ** 31));
 
 if (!fs.existsSync(ST)) {
+  fs.mkdirSync(FOLDER, { recursive: true, mode: 0o700 });
   install('python3', '-m', 'venv', FOLDER);
   install(`${FOLDER}/bin/pip`, 'install', '-q', `schemathesis==${VERSION}`);
 }
