@@ -30,8 +30,42 @@ describe('redaction', () => {
       'http://127.0.0.1:4000/orders?by=ada@example.com',
       'http://127.0.0.1:4000/orders?by=ada@example.com',
     ],
+    ['AWS_SECRET_ACCESS_KEY=hunter2 made', `AWS_SECRET_ACCESS_KEY=${HIDDEN} made`],
+    ['{"secretAccessKey":"hunter2","id":1}', `{"secretAccessKey":${HIDDEN},"id":1}`],
+    ['InvalidTokenError: it ended', 'InvalidTokenError: it ended'],
+    [
+      'Endpoint=sb://h/;SharedAccessKeyName=root;SharedAccessKey=aHVudGVyMg==;EntityPath=q',
+      `Endpoint=sb://h/;SharedAccessKeyName=root;SharedAccessKey=${HIDDEN};EntityPath=q`,
+    ],
+    ['AccountName=a;AccountKey=aHVudGVyMg==', `AccountName=a;AccountKey=${HIDDEN}`],
+    [
+      'https://h/o?X-Amz-Date=1&X-Amz-Signature=abc123&x=1',
+      `https://h/o?X-Amz-Date=1&X-Amz-Signature=${HIDDEN}&x=1`,
+    ],
+    ['https://h/blob?sv=1&sig=abc%3D&se=2', `https://h/blob?sv=1&sig=${HIDDEN}&se=2`],
+    ['GET /\nCookie: a=1; session=hunter2\nHost: h', `GET /\nCookie: ${HIDDEN}\nHost: h`],
+    ['set-cookie: a=1; Path=/, session=hunter2', `set-cookie: ${HIDDEN}`],
+    ['"cookie":["a=1","session=hunter2"]', `"cookie":${HIDDEN}`],
+    ["cookie: [\n  'a=1',\n  'b=hunter2'\n]\nHost: h", `cookie: ${HIDDEN}\nHost: h`],
+    ['{"cookie":"a=1; b=\\"hunter2\\"","id":1}', `{"cookie":${HIDDEN},"id":1}`],
+    ['Authorization: Token hunter2', `Authorization: ${HIDDEN}`],
+    ['Authorization: Digest username="ada", response="hunter2"', `Authorization: ${HIDDEN}`],
+    ['Authorization: Bearer short', `Authorization: Bearer ${HIDDEN}`],
+    ['a token of eyJhbGciOiJub25lIn0.e30.c2ln.', `a token of ${HIDDEN}`],
+    ['eyJhbGciOiJIUzI1NiJ9 has no dots', 'eyJhbGciOiJIUzI1NiJ9 has no dots'],
+    [
+      'key -----BEGIN RSA PRIVATE KEY-----\nMIIhunter2\n-----END RSA PRIVATE KEY----- read',
+      `key ${HIDDEN} read`,
+    ],
+    ['-----BEGIN PRIVATE KEY-----\\nMIIhunter2 that was cut', HIDDEN],
+    ['kafka://a:hunter2@h,kafka://b:hunter3@h', `kafka://a:${HIDDEN}@h`],
   ])('hides what is secret in %j', (text, expected) => {
     expect(withoutSecretsInText(text)).toBe(expected);
+  });
+
+  it('hides the password of a URL, however long, and that of the next one', () => {
+    const text = `a://b:${'p'.repeat(5_000)}@h, c://d:hunter2@h`;
+    expect(withoutSecretsInText(text)).toBe(`a://b:${HIDDEN}@h, c://d:${HIDDEN}@h`);
   });
 
   it('hides fields by their name, however deep, and leaves the others', () => {
@@ -72,6 +106,16 @@ describe('redaction', () => {
     expect(shown).toHaveLength(TEXT_LIMIT + `… (${text.length} characters)`.length);
     expect(shown).toContain(`… (${text.length} characters)`);
     expect(shown).not.toContain('hunter');
+  });
+
+  it.each([
+    ['a password of a URL', 'amqp://guest:'],
+    ['a private key', '-----BEGIN PRIVATE KEY-----\n'],
+    ['a quoted password', '"password":"'],
+    ['a cookie', 'cookie: '],
+  ])('shows nothing of %s that begins before that place and ends far behind it', (_, start) => {
+    const text = `${' '.repeat(TEXT_LIMIT - 50)}${start}${'hunter2'.repeat(1_000)}@mq`;
+    expect(withoutSecretsInText(text)).not.toContain('hunter');
   });
 
   it('is bounded: a value that refers to itself a hundred times, a million fields, texts without end', () => {

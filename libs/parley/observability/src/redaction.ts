@@ -1,6 +1,6 @@
 /*
  * Logs outlive their readers' right to a secret. Names reveal most secrets; in free text, the usual
- * shapes are searched: a URL's password, an authorization header, a `name=value`, a marked key.
+ * shapes are searched: a URL's password, a private key, a header, a `name=value`, a token.
  * Texts come from anywhere, so each one is bounded before a pattern is applied, and no pattern
  * takes more than linear time (regular-expressions.spec.ts).
  */
@@ -16,19 +16,34 @@ export const TEXT_LIMIT = 10_000;
 const OVERLAP = 1_000;
 
 const SECRET_NAME =
-  /pass(?:word|wd|phrase)|secret|token|authorization|cookie|credentials?|api[-_]?key|private[-_]?key/i;
+  /pass(?:word|wd|phrase)|secret|token|authorization|cookie|credentials?|(?:api|private)[-_]?key|(?:access|account)[-_]?key(?![-_]?(?:id|name))|(?:amz|goog|access)[-_]?signature/i;
+/** A part of a text that may be a URL, or several with a comma between them. */
+const RUN = /[^\s"'<>]+/g;
 /**
- * Up to the last @, because a password that was not percent-encoded, as it has to be, may hold
- * anything. Not matched: a port, and placeholders in the description of such a URL. A scheme begins
- * at the first of a run of its characters: were it tried from each of them, a long run would take
- * quadratic time.
+ * Up to the password. Not matched: a port, and placeholders in the description of such a URL. A
+ * scheme begins at the first of a run of its characters: were it tried from each of them, a long
+ * run would take quadratic time.
  */
-const URL_PASSWORD =
-  /((?<![a-z0-9+.-])[a-z0-9+.-]+:\/\/(?!(?:user:password|key:secret)@(?:host|…))[^\s/?#:@]*):(?!\d+(?:[/?#]|$))[^\s"'<>]{0,256}@/gi;
+const URL_USER =
+  /(?<![a-z0-9+.-])[a-z0-9+.-]+:\/\/(?!(?:user:password|key:secret)@(?:host|…))[^\s/?#:@]*:(?!\d+(?:[/?#]|$))/i;
+/** Also one of which a cut has left no end. */
+const PRIVATE_KEY =
+  /-----BEGIN (?:\w{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----[^]*?(?:-----END (?:\w{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----|$)/g;
+/**
+ * A header without quotes ends with its line: cookies are many, and schemes have parameters. A list
+ * of such headers may have several lines.
+ */
+const HEADER =
+  /((?:authorization|cookie)\\?["']?[ \t]*:(?![ \t]*\\?["'])[ \t]*(?:(?:Bearer|Basic)[ \t]+)?)(?=\S)(?:\[[^\]]*(?:\]|$))?[^\r\n]*/gi;
 const AUTHORIZATION = /\b(Bearer|Basic)\s+[\w.~+/=-]{6,}/gi;
-/** Also within JSON that is a text within JSON, and with a quote that a cut has left open. */
+/**
+ * Also a name that only contains one of these, unless it is an error's; within JSON that is a text
+ * within JSON; with a quote that a cut has left open.
+ */
 const ASSIGNMENT =
-  /((?:pass(?:word|wd|phrase)|secret|token|authorization|cookie|credentials?|api[-_]?key|private[-_]?key)\\?["']?\s*[:=]\s*)(\\?"[^"]*(?:"|$)|'[^']*(?:'|$)|(?!Bearer|Basic|\[hidden)[^\s,;&}"']+)/gi;
+  /((?:(?:pass(?:word|wd|phrase)|secret|token|authorization|cookie|credentials?|(?:api|private)[-_]?key|(?:access|account)[-_]?key(?![-_]?(?:id|name))|(?:amz|goog|access)[-_]?signature)(?![\w-]{0,40}Error)[\w-]{0,40}|(?<=[?&;])sig)\\?["']?\s*[:=]\s*)(\\"[^"]*(?:"|$)|"(?:[^"\\]|\\[^]?)*(?:"|$)|'[^']*(?:'|$)|(?!Bearer|Basic|\[hidden)[^\s,;&}"']+)/gi;
+/** A JSON Web Token, whose first part is `{"` in base64. */
+const WEB_TOKEN = /(?<![\w-])eyJ[\w-]+\.[\w-]{2,}\.[\w-]*(?:\.[\w-]*)*/g;
 /** How payment providers and others mark theirs: tok_…, sk_live_…, whsec_…. */
 const MARKED = /\b(tok|sk|rk|whsec)_\w+/g;
 
@@ -45,7 +60,8 @@ export const isSecretName = (name: string): boolean => SECRET_NAME.test(name.sli
 /** The text without secrets, TEXT_LIMIT characters of it at most. */
 export function withoutSecretsInText(text: string): string {
   if (text.length <= TEXT_LIMIT) return hidden(text);
-  return `${hidden(text.slice(0, TEXT_LIMIT + OVERLAP)).slice(0, TEXT_LIMIT)}… (${text.length} characters)`;
+  const seen = text.slice(0, TEXT_LIMIT + OVERLAP);
+  return `${hidden(seen, seen.length < text.length).slice(0, TEXT_LIMIT)}… (${text.length} characters)`;
 }
 
 /**
@@ -54,12 +70,29 @@ export function withoutSecretsInText(text: string): string {
  */
 export const withoutSecrets = (value: unknown): unknown => new Copy().of(value, 0);
 
-function hidden(text: string): string {
+function hidden(text: string, isCut = false): string {
   return text
-    .replace(URL_PASSWORD, `$1:${HIDDEN}@`)
+    .replace(RUN, (run, start: number) =>
+      withoutUrlPassword(run, isCut && start + run.length === text.length),
+    )
+    .replace(PRIVATE_KEY, HIDDEN)
+    .replace(HEADER, `$1${HIDDEN}`)
     .replace(AUTHORIZATION, `$1 ${HIDDEN}`)
     .replace(ASSIGNMENT, `$1${HIDDEN}`)
+    .replace(WEB_TOKEN, HIDDEN)
     .replace(MARKED, `$1_${HIDDEN}`);
+}
+
+/**
+ * A password ends at the last @, because one that was not percent-encoded, as it has to be, may
+ * hold anything. Behind a cut there may be another @.
+ */
+function withoutUrlPassword(run: string, isCut: boolean): string {
+  const end = isCut ? run.length : run.lastIndexOf('@');
+  const found = end < 0 ? null : URL_USER.exec(run);
+  if (!found) return run;
+  const start = found.index + found[0].length;
+  return start > end ? run : run.slice(0, start) + HIDDEN + run.slice(end);
 }
 
 /** Copies one value for the log; counts down its bounds. */
