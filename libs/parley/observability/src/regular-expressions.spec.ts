@@ -11,7 +11,7 @@ import { z } from 'zod';
  */
 
 const ROOT = join(__dirname, '../../../..');
-const NOT_SHIPPED = /\.(spec|fixture|trial|test-d)\.ts$|\/(?:testing|conformance)\/src\//;
+const NOT_SHIPPED = /\.(spec|fixture|trial|test-d)\.tsx?$|\/(?:testing|conformance)\/src\//;
 /** Characters of the longest text. */
 const LONGEST = 32_000;
 /** How much longer the next text is. */
@@ -59,7 +59,7 @@ function sources(folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter(
       (entry) =>
-        entry.isFile() && entry.name.endsWith('.ts') && !entry.parentPath.includes('node_modules'),
+        entry.isFile() && /\.tsx?$/.test(entry.name) && !entry.parentPath.includes('node_modules'),
     )
     .map((entry) => join(entry.parentPath, entry.name))
     .filter((file) => !NOT_SHIPPED.test(file) && !file.includes('/dist/'));
@@ -183,6 +183,7 @@ describe('regular expressions', () => {
   it('are all found: none is made while the program runs', () => {
     expect(made.filter((where) => !MADE_FOR_A_CONTRACT.test(where))).toEqual([]);
     expect(found.length).toBeGreaterThan(30);
+    expect(found.some(({ where }) => where.includes('.tsx:'))).toBe(true);
   });
 
   it('are seen to be quadratic when they are', () => {
