@@ -18,6 +18,10 @@ const services = topology.map(({ name }) => name);
 /** @param {string[]} names */
 const andAll = (names) => (names.length ? names.join(', ') : 'no service');
 
+/** Fields that concern those who ask, or send. */
+const OF_WHO_ASKS =
+  /^(?:reply|item|errors|deadline|silence|idempotent|stale|fallback|expiresWithCaller)\b/;
+
 /**
  * The services that must be asked: those with the old schema, or those whose messages are refused.
  * @param {Promised} contract
@@ -28,7 +32,7 @@ function concerned({ exported, schema }, { breaks, field }) {
     { name: schema.name, kind: schema.kind, exported },
     services,
   );
-  const answer = /^(?:reply|item|errors|deadline|silence|idempotent)\b/.test(field); // concerns those who ask
+  const answer = OF_WHO_ASKS.test(field);
   if (breaks === 'old messages')
     return `does not fit what ${andAll(answer ? handled : said)} said before; handled by ${andAll(answer ? said : handled)}`;
   return `not understood by ${andAll(answer ? said : handled)} before their next deployment`;

@@ -316,6 +316,83 @@ describe('a call', () => {
   });
 });
 
+describe('what replaces the reply of a call while its owner cannot answer', () => {
+  const Shape = z.object({});
+  const replaced = (resilience: { stale?: '1m' | '2m'; fallback?: () => Record<string, never> }) =>
+    schemaOf(
+      call(fresh(), { request: Shape, reply: Shape, idempotent: true, deadline: '1s', resilience }),
+    );
+  const fallback = (): Record<string, never> => ({});
+
+  it('may be added, and an older reply may be taken', () => {
+    expect(breaksOf(replaced({}), replaced({ stale: '1m', fallback }))).toEqual([]);
+    expect(breaksOf(replaced({ stale: '1m' }), replaced({ stale: '2m' }))).toEqual([]);
+  });
+
+  it('is not removed, and no reply is too old that was not', () => {
+    const what = 'callers get an error where they got an older reply';
+    expect(breaksOf(replaced({ stale: '2m' }), replaced({ stale: '1m' }))).toEqual([
+      { field: 'stale', breaks: 'old readers', what: `was 120000 ms, is 60000 ms: ${what}` },
+    ]);
+    expect(breaksOf(replaced({ stale: '2m' }), replaced({}))).toEqual([
+      { field: 'stale', breaks: 'old readers', what: `was 120000 ms, is none: ${what}` },
+    ]);
+    expect(breaksOf(replaced({ fallback }), replaced({}))).toEqual([
+      {
+        field: 'fallback',
+        breaks: 'old readers',
+        what: 'was removed: callers get an error where they got its reply',
+      },
+    ]);
+  });
+});
+
+describe('a command', () => {
+  const waits = (expiresWithCaller: boolean) =>
+    schemaOf(command(fresh(), z.object({ a: z.string() }), { expiresWithCaller }));
+
+  it('does not begin to expire with its caller, but may stop', () => {
+    expect(breaksOf(waits(false), waits(true))).toEqual([
+      {
+        field: 'expiresWithCaller',
+        breaks: 'old readers',
+        what: 'is true now: what was stored until it is handled is given up at the deadline of a call',
+      },
+    ]);
+    expect(breaksOf(waits(true), waits(false))).toEqual([]);
+    expect(breaksOf(waits(true), waits(true))).toEqual([]);
+  });
+});
+
+describe('secret fields', () => {
+  const lives = (life?: '3d' | '1h') =>
+    schemaOf(
+      command(
+        fresh(),
+        z.object({ token: z.string() }),
+        life && { secret: { fields: { token: 'gone' }, life } },
+      ),
+    );
+
+  it('can be read for longer, but not for less long', () => {
+    expect(breaksOf(lives('1h'), lives('3d'))).toEqual([]);
+    expect(breaksOf(lives('3d'), lives('1h'))).toEqual([
+      {
+        field: 'secret.life',
+        breaks: 'old readers',
+        what: 'was 259200000 ms, is 3600000 ms: what waits for longer can no longer be read',
+      },
+    ]);
+  });
+
+  it('are told by their names when they are new or gone', () => {
+    const fields = (before?: '3d' | '1h', after?: '3d' | '1h') =>
+      breaksOf(lives(before), lives(after)).map(({ field, breaks }) => `${breaks}: ${field}`);
+    expect(fields(undefined, '1h')).toEqual(['old readers: secret.token']);
+    expect(fields('3d', undefined)).toEqual(['old messages: secret.token']);
+  });
+});
+
 describe('personal fields', () => {
   const shape = z.object({ id: z.string(), owner: z.string(), name: z.string(), mail: z.string() });
   const about = (subject: 'id' | 'owner', fields: { name?: string; mail?: string }) =>

@@ -2,6 +2,7 @@ import type { ContractSchema } from './contract-schema';
 import type { Personal } from './personal';
 import type { Change } from './keyword-changes';
 import { changesOf } from './schema-changes';
+import type { Secret } from './secret';
 
 /*
  * Incompatibilities of a contract change while both versions are alive: messages sent before it
@@ -65,21 +66,19 @@ const isStream = ({ item }: ContractSchema): boolean => item !== undefined;
 const answerOf = (schema: ContractSchema): string =>
   isStream(schema) ? 'answered by items' : 'answered by one reply';
 
-/** Callers that were built with the longer one, or with none, rely on it. */
-function shorter(
-  field: 'deadline' | 'silence',
-  before: number | undefined,
-  after: number | undefined,
-): readonly Break[] {
-  if (after === undefined || after >= (before ?? Infinity)) return [];
+/** Programs that were built with the longer time rely on it. */
+function shorter(field: string, before: number, after: number, what: string): readonly Break[] {
+  if (after >= before) return [];
   return [
-    {
-      field,
-      breaks: 'old readers',
-      what: `was ${before === undefined ? 'none' : `${before} ms`}, is ${after} ms: what was answered in time may be given up now`,
-    },
+    { field, breaks: 'old readers', what: `was ${time(before)}, is ${time(after)}: ${what}` },
   ];
 }
+
+const time = (ms: number): string => (ms > 0 && ms < Infinity ? `${ms} ms` : 'none');
+
+/** Something that programs built before rely on, and that is lost. */
+const lost = (field: string, isLost: boolean, what: string): readonly Break[] =>
+  isLost ? [{ field, breaks: 'old readers', what }] : [];
 
 function traits(before: ContractSchema, after: ContractSchema): readonly Break[] {
   const key =
@@ -89,24 +88,43 @@ function traits(before: ContractSchema, after: ContractSchema): readonly Break[]
           'key',
           `was ${before.key ?? 'none'}, is ${after.key ?? 'none'}: messages of one lane would overtake each other`,
         );
-  const lost = before.idempotent === true && after.idempotent === false;
-  const found = [
+  return [
     ...key,
-    ...shorter('deadline', before.deadline ?? 0, after.deadline),
-    ...(isStream(before) ? shorter('silence', before.silence, after.silence) : []),
     ...personalTraits(before.personal, after.personal),
-    ...sealedTraits('secret', before.secret, after.secret),
+    ...secretTraits(before.secret, after.secret),
+    ...lost(
+      'expiresWithCaller',
+      !before.expiresWithCaller && after.expiresWithCaller === true,
+      'is true now: what was stored until it is handled is given up at the deadline of a call',
+    ),
+    ...(before.kind === 'call' ? callTraits(before, after) : []),
   ];
-  return lost
-    ? [
-        ...found,
-        {
-          field: 'idempotent',
-          breaks: 'old readers',
-          what: 'was true: callers ask again when an answer is lost',
-        },
-      ]
-    : found;
+}
+
+function callTraits(before: ContractSchema, after: ContractSchema): readonly Break[] {
+  const late = 'what was answered in time may be given up now';
+  return [
+    ...shorter('deadline', before.deadline ?? 0, after.deadline ?? 0, late),
+    ...(isStream(before)
+      ? shorter('silence', before.silence ?? Infinity, after.silence ?? Infinity, late)
+      : []),
+    ...lost(
+      'idempotent',
+      before.idempotent === true && after.idempotent === false,
+      'was true: callers ask again when an answer is lost',
+    ),
+    ...shorter(
+      'stale',
+      before.stale ?? 0,
+      after.stale ?? 0,
+      'callers get an error where they got an older reply',
+    ),
+    ...lost(
+      'fallback',
+      before.fallback === true && !after.fallback,
+      'was removed: callers get an error where they got its reply',
+    ),
+  ];
 }
 
 /**
@@ -158,6 +176,14 @@ function personalTraits(
       : []),
   ];
 }
+
+/** Secrets are destroyed earlier: messages that wait, and replays, need the time that was promised. */
+const secretTraits = (before: Secret | undefined, after: Secret | undefined): readonly Break[] => [
+  ...sealedTraits('secret', before, after),
+  ...(before && after
+    ? shorter('secret.life', before.life, after.life, 'what waits for longer can no longer be read')
+    : []),
+];
 
 function answered(before: ContractSchema, after: ContractSchema): readonly Change[] {
   const errors = Object.entries(before.errors ?? {}).flatMap(

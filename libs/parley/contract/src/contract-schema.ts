@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { isStream, type Call, type Contract, type Kind, type Stream } from './contract';
+import {
+  isStream,
+  type Call,
+  type Command,
+  type Contract,
+  type Kind,
+  type Stream,
+} from './contract';
 import type { Personal } from './personal';
 import type { Secret } from './secret';
 import { textFormOf } from './wire';
@@ -19,8 +26,14 @@ export interface ContractSchema {
   readonly upcasts?: readonly number[];
   readonly personal?: Personal;
   readonly secret?: Secret;
+  /** Of a command that is given up at the deadline of the call it was sent from. */
+  readonly expiresWithCaller?: true;
   readonly deadline?: number;
   readonly idempotent?: boolean;
+  /** Milliseconds: the age of a reply that may be given again while the owner cannot answer. */
+  readonly stale?: number;
+  /** There is a reply for when the owner cannot answer. */
+  readonly fallback?: true;
   /** The payload; of a call, the request. */
   readonly payload: JsonSchema;
   readonly reply?: JsonSchema;
@@ -44,6 +57,7 @@ export function schemaOf(contract: Contract): ContractSchema {
     ...(upcasts && { upcasts: Object.keys(upcasts).map(Number) }),
     ...(personal && { personal }),
     ...(secret && { secret }),
+    ...((contract as Command).expiresWithCaller && { expiresWithCaller: true }),
     ...callPart(contract),
     payload: jsonSchema(contract.payload),
     ...answers(contract),
@@ -52,14 +66,17 @@ export function schemaOf(contract: Contract): ContractSchema {
 
 const isQuestion = (contract: Contract): contract is Call | Stream => contract.kind === 'call';
 
-const callPart = (contract: Contract) =>
-  isQuestion(contract)
-    ? {
-        deadline: contract.deadline,
-        idempotent: contract.idempotent,
-        ...('silence' in contract && { silence: contract.silence }),
-      }
-    : {};
+function callPart(contract: Contract) {
+  if (!isQuestion(contract)) return {};
+  const { deadline, idempotent, resilience } = contract;
+  return {
+    deadline,
+    idempotent,
+    ...('silence' in contract && { silence: contract.silence }),
+    ...(resilience.stale !== undefined && { stale: resilience.stale }),
+    ...(resilience.fallback && { fallback: true as const }),
+  };
+}
 
 function answers(contract: Contract) {
   if (!isQuestion(contract)) return {};
