@@ -215,6 +215,13 @@ const MUTANTS = {
     specs: `${POSTGRES}/store/store.int.spec`,
     tests: 'one of several messages waits',
   },
+  'batches lock their parked lanes in any order': {
+    file: `${POSTGRES}/sql/03-store.sql`,
+    text: 'and x.parked order by x.lane for update;',
+    instead: 'and x.parked for update;',
+    specs: `${POSTGRES}/store/store-guarantees.int.spec`,
+    tests: 'does not deadlock two batches',
+  },
   'the unfinished handlings of another message count': {
     file: `${POSTGRES}/sql/50-suspects.sql`,
     text: 'where u.queue = q and u.message_id = m order by u.at;',

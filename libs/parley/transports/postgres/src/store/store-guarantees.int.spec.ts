@@ -11,6 +11,7 @@ import { Client } from 'pg';
 import type { DataSource, EntityManager } from 'typeorm';
 import { Database } from '../connection/database';
 import { connectionTo } from '../address';
+import { laneOf } from '../cloudevents';
 import { PostgresStore } from './store';
 import { fence, RolledBackError } from './transaction';
 import { TrialDatabase } from '../trial-database.fixture';
@@ -57,6 +58,12 @@ const numbers = async () =>
   (
     await database.admin.query<{ n: number }>('select n from public.effect order by number')
   ).rows.map(({ n }) => n);
+/** Until so many transactions wait for a lock. */
+const untilWaiting = (count: number) =>
+  until(async () => {
+    const waiting = `select from pg_stat_activity where datname = $1 and wait_event_type = 'Lock'`;
+    return (await database.admin.query(waiting, [database.name])).rowCount === count;
+  });
 
 beforeAll(async () => {
   database = await TrialDatabase.create(['inventory', 'orders']);
@@ -131,10 +138,7 @@ describe('a lane', () => {
         'select * from parley.claim($1, array[$2]::bigint[], 7, 0, 0, 1, $3)',
         [queue, lane, '1 min'],
       );
-      const waiting = `select from pg_stat_activity where datname = $1 and wait_event_type = 'Lock'`;
-      await until(
-        async () => (await database.admin.query(waiting, [database.name])).rowCount === 1,
-      );
+      await untilWaiting(1);
     });
     await released;
     expect((await database.admin.query('select token, parked from parley.lane')).rows).toEqual([
@@ -168,6 +172,38 @@ describe('a lane', () => {
     expect(
       (await database.admin.query(`select from parley.lane where until = 'infinity'`)).rowCount,
     ).toBe(0);
+  });
+
+  it('does not deadlock two batches that meet it and another one in opposite order', async () => {
+    const [low, middle, high] = ['a', 'b', 'c'].sort((a, b) =>
+      BigInt(laneOf(a)) < BigInt(laneOf(b)) ? -1 : 1,
+    ) as [string, string, string];
+    // Indexes find these lanes by number or by time, from low to high; in the table they lie from
+    // high to low.
+    for (const [minutes, key] of [
+      [3, high],
+      [2, middle],
+      [1, low],
+    ] as const)
+      await store.lanes.park(undefined, message(0, key), { after: minutes * 60_000, failure });
+    const isBlocked = (keys: readonly string[], without: string) =>
+      store.transaction(async (tx) => {
+        await (tx as EntityManager).query(`set local ${without} = off`);
+        return store.lanes.isAnyBlocked(
+          tx,
+          keys.map((key) => message(1, key)),
+        );
+      });
+    let both!: Promise<boolean[]>;
+    await store.transaction(async (tx) => {
+      await store.lanes.parkIfLaneBlocked(tx, message(1, middle));
+      const first = isBlocked([low, middle, high], 'enable_bitmapscan');
+      await untilWaiting(1); // has the low lane
+      const second = isBlocked([high, low], 'enable_indexscan');
+      await untilWaiting(2);
+      both = Promise.all([first, second]);
+    });
+    expect(await both).toEqual([true, true]);
   });
 
   it('of a key with NUL and half a surrogate is found again', async () => {
