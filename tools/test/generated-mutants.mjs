@@ -100,6 +100,7 @@ const MUTATED = {
     timeouts: ['saga-runner'],
     step: ['saga-runner'],
     saga: ['sagas/src/saga', 'saga-runner'],
+    'state-changes': [],
   },
   'transports/postgres': {
     address: [],
