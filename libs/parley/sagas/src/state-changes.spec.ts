@@ -56,5 +56,7 @@ it('are bounded in number and in length', () => {
   const found = changesOf(nothing, {}, after);
   expect(found).toHaveLength(20);
   expect(found[0]!.to).toHaveLength(200);
+  const long = 'x'.repeat(500);
+  expect(changesOf(nothing, { text: `${long}a` }, { text: `${long}b` })).toHaveLength(1);
   expect(changesOf(nothing, {}, { text: 'x'.repeat(198) })[0]!.to).toBe(`"${'x'.repeat(198)}"`);
 });

@@ -42,17 +42,15 @@ function collect({ before, after, path, hidden }: Place, changes: StateChange[])
   if (from !== to)
     changes.push({
       field: storable(path),
-      ...(from !== undefined && { from }),
-      ...(to !== undefined && { to }),
+      ...(from !== undefined && { from: shortened(from) }),
+      ...(to !== undefined && { to: shortened(to) }),
     });
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null;
 
-function textOf(value: unknown): string | undefined {
-  const text = JSON.stringify(value) as string | undefined;
-  return text !== undefined && text.length > MOST_CHARACTERS
-    ? `${storable(text.slice(0, MOST_CHARACTERS - 1))}…`
-    : text;
-}
+const textOf = (value: unknown): string | undefined => JSON.stringify(value) as string | undefined;
+
+const shortened = (text: string): string =>
+  text.length > MOST_CHARACTERS ? `${storable(text.slice(0, MOST_CHARACTERS - 1))}…` : text;
