@@ -33,7 +33,8 @@ export async function jumpClock(
     for (const off of [first, 0, second, 0]) phases.push(await skewed(bed, victim, file, off));
     // The orders' view follows the events of the process, later on a busy machine.
     let said = 0;
-    const isSaid = async () => (said = await bed.count(SAID_AT_ANOTHER_TIME, [customers.since])) > 0;
+    const isSaid = async () =>
+      (said = await bed.count(SAID_AT_ANOTHER_TIME, [customers.since])) > 0;
     await bed.until(PATIENCE_MS, isSaid, 500);
     return {
       victim,
