@@ -170,10 +170,14 @@ if (process.argv[1] === import.meta.filename) {
   const started = performance.now();
   const help = `npm run build [-- folder]      compiles apps, libs and topology.ts, only what changed; into dist/ unless a folder is named
 
+  --page               the operators' page of the console, too: npm run build says so
   --with-fixtures      what only tests start, too`;
   const { values, positionals } = commandLine(help, {
     allowPositionals: true,
-    options: { 'with-fixtures': { type: 'boolean', default: false } },
+    options: {
+      page: { type: 'boolean', default: false },
+      'with-fixtures': { type: 'boolean', default: false },
+    },
   });
   const withFixtures = values['with-fixtures'] === true;
   const { files, changed, removed } = await build(positionals[0], { withFixtures });
@@ -181,4 +185,8 @@ if (process.argv[1] === import.meta.filename) {
   console.log(
     `compiled ${changed} of ${files} files${removed ? `, removed ${removed}` : ''} in ${took} ms`,
   );
+  if (values.page === true) {
+    const { buildPage, toldBuilding } = await import('./page.mjs');
+    await toldBuilding(() => buildPage(positionals[0]));
+  }
 }

@@ -54,6 +54,14 @@ export async function buildPage(out = 'dist') {
   return true;
 }
 
+/** @param {() => Promise<boolean>} work whether the page was built */
+export async function toldBuilding(work) {
+  const started = performance.now();
+  const isBuilt = await work();
+  const took = Math.round(performance.now() - started);
+  console.log(isBuilt ? `built the page in ${took} ms` : 'the page is built already');
+}
+
 if (process.argv[1] === import.meta.filename) {
   process.chdir(path.resolve(import.meta.dirname, '../..'));
   const help = `npm run build:page [-- folder]      builds the operators' page of the console, if its sources changed; into dist/ unless a folder is named
@@ -64,8 +72,5 @@ if (process.argv[1] === import.meta.filename) {
     options: { gently: { type: 'boolean', default: false } },
   });
   if (values.gently) os.setPriority(os.constants.priority.PRIORITY_LOW);
-  const started = performance.now();
-  const isBuilt = await buildPage(positionals[0]);
-  const took = Math.round(performance.now() - started);
-  console.log(isBuilt ? `built the page in ${took} ms` : 'the page is built already');
+  await toldBuilding(() => buildPage(positionals[0]));
 }

@@ -14,7 +14,7 @@ import { edgeDocuments } from './edge-documents.mjs';
 import { committed, generatedSchema, together } from './schemas.mjs';
 import { topologyDrawing } from './topology-drawing.mjs';
 import { readWithdrawn } from './withdrawn.mjs';
-import { isStale, write } from './written-files.mjs';
+import { checkBase, isStale, write } from './written-files.mjs';
 
 /** @import { GeneratedFile } from './written-files.mjs' */
 
@@ -52,6 +52,7 @@ function inOneSentence(error) {
  * @returns {Promise<{ count: number, parts: Judged[] }>}
  */
 async function judged() {
+  if (options.base) checkBase(options.base);
   const kit = await compileContracts();
   const contracts = promised(kit);
   const here = committed();

@@ -1,5 +1,6 @@
 // Promises that were given up on purpose, and why: withdrawn.json of an owner, or of the edge.
 import fs from 'node:fs';
+import { messageOf, Mistake } from '../terminal/errors.mjs';
 import { HOME, list, ownerOf } from './contract-sources.mjs';
 
 /** @import { ContractSchema } from '../../libs/parley/contract/src/index.js' */
@@ -26,12 +27,21 @@ export const readWithdrawn = () =>
  */
 export function withdrawnIn(file) {
   if (!fs.existsSync(file)) return new Map();
-  const reasons = Object.entries(JSON.parse(fs.readFileSync(file, 'utf8')));
+  const reasons = Object.entries(parsed(file));
   const unfit = reasons.find(
     ([, why]) => typeof why !== 'string' || why.trim().length < SHORTEST_REASON,
   );
-  if (unfit) throw new Error(`${file}: ${unfit[0]} needs a sentence that says why`);
+  if (unfit) throw new Mistake(`${file}: ${unfit[0]} needs a sentence that says why`);
   return new Map(reasons);
+}
+
+/** @param {string} file */
+function parsed(file) {
+  try {
+    return JSON.parse(fs.readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new Mistake(`${file} is no JSON: ${messageOf(error)}`);
+  }
 }
 
 /**

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { Mistake } from '../terminal/errors.mjs';
 
 /**
  * A file as it should be; `says` continues its name in a sentence when it is another.
@@ -31,6 +32,18 @@ const git = (...args) =>
     maxBuffer: 1 << 26,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+
+/**
+ * @param {string} base
+ * @throws Mistake when it is no revision of this repository
+ */
+export function checkBase(base) {
+  try {
+    git('rev-parse', '--verify', '--quiet', `${base}^{commit}`);
+  } catch {
+    throw new Mistake(`--base ${base}: there is no such revision here; fetch it, or name another`);
+  }
+}
 
 /**
  * @param {string} base a revision

@@ -96,6 +96,10 @@ async function run() {
     [...JEST, '--listTests', '--testPathPatterns', ...(pattern ? [pattern] : SPECS)],
     { encoding: 'utf8' },
   );
+  if (files.trim() === '') {
+    console.error(`no spec of conformance has "${pattern}" in its path`);
+    process.exit(2);
+  }
   const postgres = await useTestPostgres();
   const waiting = files.trim().split('\n').sort();
   const env = {
