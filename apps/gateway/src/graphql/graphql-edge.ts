@@ -157,6 +157,8 @@ export function serveGraphql(app: NestFastifyApplication): void {
       schema,
       routes: false,
       loaders,
+      // A document takes a hundred times its text in memory: strangers would fill thousands of entries.
+      cache: false,
       validationRules: [...documents.rules],
       errorFormatter: ({ data, errors }, { kind }) => ({
         statusCode: 200,

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { ChangePrice, ListProducts } from '@contracts/catalog';
 import { StockReserved } from '@contracts/inventory';
 import { GetOrder, PlaceOrder } from '@contracts/orders';
@@ -25,6 +27,23 @@ describe('GraphQL at the edge', () => {
   };
   const calls = (contract: { name: string }) =>
     edge.asked.filter((one) => one.contract === contract.name).length;
+
+  it('keeps nothing of the documents that it was asked, good ones and bad ones', async () => {
+    const fields = (n: number) =>
+      Array.from({ length: 28 }, (_, index) => `f${n}_${index}: sku`).join(' ');
+    const ask300 = async (from: number) => {
+      for (let n = from; n < from + 150; n++) {
+        expect((await ask(`{ product(sku: "x") { ${fields(n)} } }`)).errors).toBeUndefined();
+        expect((await ask(`{ product(sku: "x") { ${fields(n)} nowhere } }`)).errors).toHaveLength(
+          1,
+        );
+      }
+    };
+    await ask300(0); // compiled code, and buffers of connections
+    const before = heap();
+    await ask300(1_000);
+    expect((heap() - before) / 2 ** 20).toBeLessThan(8);
+  });
 
   describe('what can be asked', () => {
     it('is the products, and one of them', async () => {
@@ -380,3 +399,12 @@ describe('GraphQL at the edge', () => {
     expect(calls(PlaceOrder)).toBe(before);
   });
 });
+
+/** Bytes of the heap in use. */
+function heap(): number {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  collect();
+  collect();
+  return process.memoryUsage().heapUsed;
+}
