@@ -11,10 +11,15 @@ export const hostAndPort = (host: string, port: number | string): string =>
  * The host to listen on: `::` takes IPv6 and IPv4, also on a machine that has no IPv6, where it
  * becomes `0.0.0.0`. Other hosts stay as they are.
  */
-export const listeningHost = (host: string, interfaces = networkInterfaces()): string =>
-  host === '::' && !hasIPv6(interfaces) ? '0.0.0.0' : host;
+export const listeningHost = (
+  host: string,
+  interfaces: Interfaces = networkInterfaces(),
+): string => (host === '::' && !hasIPv6(interfaces) ? '0.0.0.0' : host);
 
-const hasIPv6 = (interfaces: ReturnType<typeof networkInterfaces>): boolean =>
+/** Addresses of the machine, by the name of the interface. */
+type Interfaces = Readonly<Record<string, readonly { readonly family: string }[] | undefined>>;
+
+const hasIPv6 = (interfaces: Interfaces): boolean =>
   Object.values(interfaces).some((addresses) => addresses?.some(({ family }) => family === 'IPv6'));
 
 /** The error of a server of calls that cannot listen at its address. */
