@@ -113,7 +113,7 @@ const URL_PASSWORD = /(:\/\/[^\s/?#:@]{0,256}:)[^\s/"'<>@]{1,256}@/g;
 
 /** NUL, which PostgreSQL's texts refuse, or half of a surrogate pair, which has no UTF-8. */
 export const UNSTORABLE = /\0|\p{Surrogate}/u;
-const EACH_UNSTORABLE = new RegExp(UNSTORABLE, 'gu');
+const EACH_UNSTORABLE = /\0|\p{Surrogate}/gu;
 
 /** The text with U+FFFD for each character that a store refuses or changes. */
 export const storable = (text: string): string => text.replace(EACH_UNSTORABLE, '\ufffd');
