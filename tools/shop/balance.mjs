@@ -2,8 +2,10 @@
 // that npm start runs here, by the technology that carries its calls. Ends with exit code 1 when a
 // bound is not met.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { listens } from '../brokers/answers.mjs';
 import { askFor } from '../dev/changes.mjs';
 import { asOperator } from '../dev/operations-token.mjs';
+
 import { isSame, tryKill } from '../dev/process-tree.mjs';
 import { NO_GATEWAY, NOT_RUNNING, readRun } from '../dev/run-file.mjs';
 import { commandLine } from '../terminal/command-line.mjs';
@@ -136,6 +138,8 @@ async function oneKilled({ quotes, inFlight }) {
   tryKill(victim?.pid, 'SIGKILL');
   const had = inFlight(victim?.callsPort);
   while (victim && isSame(victim)) await new Promise((resolve) => setImmediate(resolve));
+  // Its other threads may hold its sockets a little longer than the process is seen.
+  while (victim?.callsPort && (await listens(victim.callsPort)));
   await new Promise((resolve) => setImmediate(resolve)); // its broken connections are noticed
   const gone = performance.now();
   await sleep(5_000);
