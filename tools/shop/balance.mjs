@@ -5,7 +5,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { listens } from '../brokers/answers.mjs';
 import { askFor } from '../dev/changes.mjs';
 import { asOperator } from '../dev/operations-token.mjs';
-
 import { isSame, tryKill } from '../dev/process-tree.mjs';
 import { NO_GATEWAY, NOT_RUNNING, readRun } from '../dev/run-file.mjs';
 import { commandLine } from '../terminal/command-line.mjs';
