@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Checks } from '../terminal/checks.mjs';
@@ -36,6 +37,9 @@ const options = readOptions();
 const READY_WITHIN_MS = 120_000;
 const STOPPED_WITHIN_MS = 15_000;
 const SUITE_WITHIN_MS = 1_200_000;
+/** Messages of an order that is delivered, and seconds at which they are sent. */
+const FEWEST_MESSAGES = 10;
+const [EARLIEST_S, LATEST_S] = [-30, 300];
 
 const checks = new Checks();
 
@@ -147,6 +151,20 @@ async function suite() {
   checks.failed += counted.failed || (code === 0 && counted.passed > 0 ? 0 : 1);
 }
 
+/** Draws the way of one order, the messages at seconds after it was placed. */
+async function oneOrder() {
+  const child = spawn(process.execPath, ['tools/shop/order.mjs', '--token', 'tok_ok'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [drawn, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
+  if (code !== 0) throw new Error(`npm run order ended with exit code ${code}:\n${drawn}`);
+  const times = [...drawn.matchAll(/^ *(-?\d+\.\d\d) s {2}\w/gm)].map(([, time]) => Number(time));
+  const odd = times.find((time) => time < EARLIEST_S || time > LATEST_S);
+  if (times.length < FEWEST_MESSAGES || odd !== undefined)
+    throw new Error(`${times.length} messages are drawn, one at ${odd} s:\n${drawn}`);
+  return `${times.length} messages`;
+}
+
 async function manyOrders() {
   const child = spawn(
     process.execPath,
@@ -200,6 +218,7 @@ async function through(on) {
   process.on('exit', end);
   if (await checks.check(`npm start on ${on}`, () => ready(started))) {
     await suite();
+    await checks.check(`one order on ${on}, drawn`, oneOrder);
     await checks.check(
       `${options.orders} orders on ${on}, ${options.concurrency} at a time`,
       manyOrders,

@@ -63,6 +63,8 @@ const { orderId, conversation, asOwner } = await place();
 console.log(`order ${orderId}\n`);
 /** @type {Set<string>} */
 const seen = new Set();
+/** Times of messages are those of the services' clocks. */
+const placedAt = Date.now();
 const began = performance.now();
 /** @type {ShownOrder | undefined} */
 let order;
@@ -166,7 +168,7 @@ async function draw() {
 
 /** @param {Hop} hop */
 function lineOf({ kind, contract, from, to, said, waited, took, outcome, tries }) {
-  const at = `${((Date.parse(said) - began) / 1000).toFixed(2)} s`.padStart(8);
+  const at = `${((Date.parse(said) - placedAt) / 1000).toFixed(2)} s`.padStart(8);
   const how = outcome === 'done' || outcome === 'ok' ? '' : paint('red', `  ${outcome}`);
   const again = tries > 1 ? paint('red', `  ${tries} tries`) : '';
   const time = paint(
