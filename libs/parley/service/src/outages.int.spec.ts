@@ -54,10 +54,14 @@ describe('a pool whose connections are all in use', () => {
   /** Milliseconds: 10 s for a free connection, and some for a busy machine. */
   const ANSWERED_WITHIN_MS = 20_000;
 
+  let unlock = async (): Promise<unknown> => undefined;
+  afterEach(() => unlock());
+
   it('is a 503 in 10 s for those that get no connection, while the others are well', async () => {
     const { admin } = guestbook;
     await admin.query('begin');
     await admin.query('lock table guestbook.guest in access exclusive mode');
+    unlock = () => admin.query('commit');
     const since = performance.now();
     let refused = 0;
     const posted = Array.from({ length: GUESTS }, async (_, n) => {
@@ -71,7 +75,7 @@ describe('a pool whose connections are all in use', () => {
     // The table is locked: only requests without a connection have been answered.
     await eventually(() => refused > 0, 'a refusal', ANSWERED_WITHIN_MS);
     expect(performance.now() - since).toBeGreaterThan(5_000);
-    await admin.query('commit');
+    await unlock();
     const statuses = await Promise.all(posted);
     expect(statuses.filter((status) => status === 201).length).toBe(GUESTS - refused);
     expect(guestbook.said('warn').join('\n')).toContain('timeout exceeded when trying to connect');

@@ -1,4 +1,12 @@
-import { Client, type ClientBase, type ClientConfig, type PoolConfig, type QueryResult } from 'pg';
+import type { EventEmitter } from 'node:events';
+import {
+  Client,
+  type ClientBase,
+  type ClientConfig,
+  type DatabaseError,
+  type PoolConfig,
+  type QueryResult,
+} from 'pg';
 import { refuseSharedSessions } from './pooler';
 import { silences } from './silence';
 
@@ -77,19 +85,37 @@ function hasStatementTimeout(client: ClientBase): boolean {
   return Boolean(timeout) || /statement_timeout/.test(options ?? '');
 }
 
+/**
+ * SQLSTATEs behind which the server closes the connection: 57P01, 57P02, 57P04, 57P05 (a session is
+ * ended), 25P03, 25P04 (a transaction took too long).
+ */
+const ENDS_SESSION = /^(57P0[1245]|25P0[34])$/;
+
+/**
+ * Ends a connection with its session. The server closes it a little later, and a pool that lends it
+ * meanwhile loses an answer.
+ */
+function endWithSession(client: ClientBase): void {
+  const { connection } = client as unknown as { readonly connection: EventEmitter };
+  connection.on('errorMessage', ({ code }: DatabaseError) => {
+    if (ENDS_SESSION.test(code ?? '')) (client as Client).end().catch(() => undefined);
+  });
+}
+
 const prepared = new WeakSet<ClientBase>();
 
 /** True when `prepareSession` was called for this connection. */
 export const isPrepared = (client: ClientBase): boolean => prepared.has(client);
 
 /**
- * Applies the kit's settings to a connection, independent of the defaults of its database and role,
- * and destroys the connection later when the network has lost it. Call it before the first
- * statement; statements sent meanwhile run after it.
+ * Applies the kit's settings to a connection, independent of the defaults of its database and role.
+ * The connection ends with its session, and is destroyed when the network has lost it. Call it
+ * before the first statement; statements sent meanwhile run after it.
  * @throws PoolerError where a pooler shares the session with other transactions
  */
 export async function prepareSession(client: ClientBase, settings: Settings = {}): Promise<void> {
   prepared.add(client);
+  endWithSession(client);
   const session = silences.watch(client);
   const results: QueryResult<{ pid: number }> | QueryResult<{ pid: number }>[] = await client.query(
     prepareText(client, { ...LIMITS, ...settings }),
