@@ -51,10 +51,9 @@ const CHANNEL: ChannelOptions = {
  */
 const LONGEST_DEADLINE_MS = 2_147_483_000;
 
-function deadlineOnTheWire(deadline: Deadline): number {
-  const beyond = deadline.budget() - LONGEST_DEADLINE_MS;
-  return beyond > 0 ? deadline.at - beyond : deadline.at;
-}
+/** @param budget milliseconds that are left */
+const deadlineOnTheWire = ({ at }: Deadline, budget: number): number =>
+  at - Math.max(0, budget - LONGEST_DEADLINE_MS);
 
 /** A client with the requests that it has under way. */
 interface Line {
@@ -92,7 +91,7 @@ export class GrpcConnection implements CallConnection {
         asIs,
         message,
         metadataOf(headers),
-        { deadline: deadlineOnTheWire(deadline) },
+        { deadline: deadlineOnTheWire(deadline, budget) },
         (error, reply) => {
           signal?.removeEventListener('abort', cancel);
           ended(line);
@@ -125,7 +124,7 @@ export class GrpcConnection implements CallConnection {
     metadata.set(FAULT_BEHIND_ITEMS, '1');
     const line = this.connected();
     const call = line.client.makeServerStreamRequest(path, asIs, asIs, message, metadata, {
-      deadline: deadlineOnTheWire(deadline),
+      deadline: deadlineOnTheWire(deadline, budget),
     });
     line.inFlight++;
     const items = new ItemReader(request, {
