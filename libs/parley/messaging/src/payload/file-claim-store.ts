@@ -10,8 +10,8 @@ const HOUR_MS = 3_600_000;
 const DAY = 24 * HOUR_MS;
 /** Milliseconds that the folder has for one body: a network mount may hang for ever. */
 const ANSWER_WITHIN_MS = 10_000;
-/** Works on the folder at the same time: one that hangs holds a thread, and Node has four. */
-const LINES = 2;
+/** Operations on the folder at the same time: one that hangs holds a thread, and Node has four. */
+const AT_ONCE = 2;
 
 /**
  * Bodies as files of one folder, which all services mount: `file:///var/claims`, or
@@ -22,10 +22,10 @@ export class FileClaimStore implements ClaimStore {
   private readonly folder: string;
   private readonly lifetime: number;
   private cancel = () => {};
-  /** The last work of each line. */
-  private readonly lines = Array.from({ length: LINES }, () => Promise.resolve());
+  /** The ends of the operations that were begun last; a further one waits for one of them. */
+  private readonly ends = Array.from({ length: AT_ONCE }, () => Promise.resolve());
   private turn = 0;
-  /** Works that were given up and are not over yet. */
+  /** Operations that were given up and have not ended yet. */
   private hanging = 0;
 
   /** @param answerWithin milliseconds */
@@ -41,7 +41,7 @@ export class FileClaimStore implements ClaimStore {
   }
 
   async connect(): Promise<void> {
-    await this.work(() => mkdir(this.folder, { recursive: true, mode: 0o700 })).catch(
+    await this.within(() => mkdir(this.folder, { recursive: true, mode: 0o700 })).catch(
       (error: Error) => {
         throw new Error(`CLAIMS_URL: ${error.message}`, { cause: error });
       },
@@ -56,13 +56,13 @@ export class FileClaimStore implements ClaimStore {
   /** @throws ClaimsAwayError */
   async put(claims: readonly Claim[]): Promise<void> {
     for (const { id, body } of claims)
-      await this.work(() => this.write(join(this.folder, id), body));
-    await this.work(() => this.flush());
+      await this.within(() => this.write(join(this.folder, id), body));
+    await this.within(() => this.flush());
   }
 
   /** @throws ClaimsAwayError */
   async get(id: string): Promise<Buffer | undefined> {
-    return this.work(() => readFile(join(this.folder, id)).catch(absent));
+    return this.within(() => readFile(join(this.folder, id)).catch(absent));
   }
 
   async close(): Promise<void> {
@@ -70,23 +70,23 @@ export class FileClaimStore implements ClaimStore {
   }
 
   /**
-   * Does the work within its time. What the file system refuses is a state of the folder, never a
-   * fault of the message.
-   * @throws ClaimsAwayError at once as long as an earlier work hangs
+   * Bounds an operation in time. An error of the file system is a state of the folder, never a fault
+   * of the message.
+   * @throws ClaimsAwayError at once as long as an earlier operation hangs
    */
-  private async work<T>(work: () => Promise<T>): Promise<T> {
+  private async within<T>(operation: () => Promise<T>): Promise<T> {
     if (this.hanging > 0) throw this.away('an earlier request is still without an answer');
-    const line = this.turn++ % LINES;
+    const place = this.turn++ % AT_ONCE;
     let isLate = false;
-    const result = this.lines[line]!.then(() =>
-      isLate ? Promise.reject(new Error('too late')) : work(),
+    const result = this.ends[place]!.then(() =>
+      isLate ? Promise.reject(new Error('too late')) : operation(),
     );
-    const over = result.then(nothing, nothing);
-    this.lines[line] = over;
+    const end = result.then(nothing, nothing);
+    this.ends[place] = end;
     const late = () => {
       isLate = true;
       this.hanging += 1;
-      void over.then(() => (this.hanging -= 1));
+      void end.then(() => (this.hanging -= 1));
       return this.away(`no answer within ${this.answerWithin / 1_000} s`);
     };
     try {
@@ -122,10 +122,10 @@ export class FileClaimStore implements ClaimStore {
   private async sweep(): Promise<void> {
     const over = this.context.clock.now() - this.lifetime;
     try {
-      for (const name of await this.work(() => readdir(this.folder))) {
+      for (const name of await this.within(() => readdir(this.folder))) {
         const file = join(this.folder, name);
-        const made = await this.work(() => stat(file).catch(absent));
-        if (made && made.mtimeMs < over) await this.work(() => rm(file, { force: true }));
+        const made = await this.within(() => stat(file).catch(absent));
+        if (made && made.mtimeMs < over) await this.within(() => rm(file, { force: true }));
       }
     } catch (error) {
       this.context.log(
@@ -142,7 +142,7 @@ function absent(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT') throw error;
 }
 
-/** True for what the operating system answered: ENOSPC, EIO, ESTALE, EMFILE and their like. */
+/** True for an error of the operating system: ENOSPC, EIO, ESTALE, EMFILE and their like. */
 const isOfSystem = (error: unknown): error is NodeJS.ErrnoException =>
   (error as Partial<NodeJS.ErrnoException>).syscall !== undefined;
 
