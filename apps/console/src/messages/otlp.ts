@@ -1,3 +1,4 @@
+import { storable } from '@parley/messaging/transport';
 import type { HandlingRow, MessageRow, SpanRow } from './rows';
 
 /*
@@ -186,7 +187,7 @@ function handledOf(record: ExportedRecord, origin: Origin): HandledMessage | und
           ? null
           : numberIn(about['messaging.message.body.size']),
       headers: headersIn(about['parley.headers']),
-      body: record.body?.stringValue === undefined ? null : clean(record.body.stringValue),
+      body: record.body?.stringValue === undefined ? null : storable(record.body.stringValue),
     },
     handling: {
       ...origin,
@@ -265,10 +266,4 @@ const timeOf = (milliseconds: number): string =>
   new Date(Math.min(Math.max(0, milliseconds), END_OF_TIME)).toISOString();
 
 const cut = (text: string, longest: number): string =>
-  clean(text.length > longest ? text.slice(0, longest) : text);
-
-/** PostgreSQL takes no NUL in a text, and no half of a pair of surrogates. */
-function clean(text: string): string {
-  if (!/[\0\ud800-\udfff]/.test(text)) return text;
-  return Buffer.from(text).toString().replaceAll('\0', '\ufffd');
-}
+  storable(text.length > longest ? text.slice(0, longest) : text);

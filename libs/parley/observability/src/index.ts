@@ -11,6 +11,6 @@ export {
 export { LOG_LEVELS, Logger, type LoggerOptions, type LogLevel } from './logger';
 export { MessageRecords, type MessageRecordsOptions } from './message-records';
 export { type MeasuredMessaging, Metrics } from './metrics';
-export { HIDDEN, isSecretName, withoutSecrets, withoutSecretsInText } from './redaction';
+export { isSecretName, withoutSecrets, withoutSecretsInText } from './redaction';
 export { SERIES, type SeriesInfo } from './series-table';
 export { OpenTelemetryTracing, type RequestSpan } from './tracing';

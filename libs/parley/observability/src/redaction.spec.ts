@@ -1,4 +1,5 @@
-import { HIDDEN, TEXT_LIMIT, withoutSecrets, withoutSecretsInText } from './redaction';
+import { HIDDEN } from '@parley/messaging/transport';
+import { TEXT_LIMIT, withoutSecrets, withoutSecretsInText } from './redaction';
 
 describe('redaction', () => {
   it.each([

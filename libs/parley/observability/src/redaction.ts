@@ -1,11 +1,11 @@
+import { HIDDEN, withoutUrlPasswords } from '@parley/messaging/transport';
+
 /*
  * Logs outlive their readers' right to a secret. Names reveal most secrets; in free text, the usual
  * shapes are searched: a URL's password, a private key, a header, a `name=value`, a token.
  * Texts come from anywhere, so each one is bounded before a pattern is applied, and no pattern
  * takes more than linear time (regular-expressions.spec.ts).
  */
-
-export const HIDDEN = '[hidden]';
 
 /** Characters of one text that are logged. More than an error's stack has. */
 export const TEXT_LIMIT = 10_000;
@@ -17,15 +17,6 @@ const OVERLAP = 1_000;
 
 const SECRET_NAME =
   /pass(?:word|wd|phrase)|secret|token|authorization|cookie|credentials?|(?:api|private)[-_]?key|(?:access|account)[-_]?key(?![-_]?(?:id|name))|(?:amz|goog|access)[-_]?signature/i;
-/** A part of a text that may be a URL, or several with a comma between them. */
-const RUN = /[^\s"'<>]+/g;
-/**
- * Up to the password. Not matched: a port, and placeholders in the description of such a URL. A
- * scheme begins at the first of a run of its characters: were it tried from each of them, a long
- * run would take quadratic time.
- */
-const URL_USER =
-  /(?<![a-z0-9+.-])[a-z0-9+.-]+:\/\/(?!(?:user:password|key:secret)@(?:host|…))[^\s/?#:@]*:(?!\d+(?:[/?#]|$))/i;
 /** Also one of which a cut has left no end. */
 const PRIVATE_KEY =
   /-----BEGIN (?:\w{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----[^]*?(?:-----END (?:\w{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----|$)/g;
@@ -71,28 +62,13 @@ export function withoutSecretsInText(text: string): string {
 export const withoutSecrets = (value: unknown): unknown => new Copy().of(value, 0);
 
 function hidden(text: string, isCut = false): string {
-  return text
-    .replace(RUN, (run, start: number) =>
-      withoutUrlPassword(run, isCut && start + run.length === text.length),
-    )
+  return withoutUrlPasswords(text, isCut)
     .replace(PRIVATE_KEY, HIDDEN)
     .replace(HEADER, `$1${HIDDEN}`)
     .replace(AUTHORIZATION, `$1 ${HIDDEN}`)
     .replace(ASSIGNMENT, `$1${HIDDEN}`)
     .replace(WEB_TOKEN, HIDDEN)
     .replace(MARKED, `$1_${HIDDEN}`);
-}
-
-/**
- * A password ends at the last @, because one that was not percent-encoded, as it has to be, may
- * hold anything. Behind a cut there may be another @.
- */
-function withoutUrlPassword(run: string, isCut: boolean): string {
-  const end = isCut ? run.length : run.lastIndexOf('@');
-  const found = end < 0 ? null : URL_USER.exec(run);
-  if (!found) return run;
-  const start = found.index + found[0].length;
-  return start > end ? run : run.slice(0, start) + HIDDEN + run.slice(end);
 }
 
 /** Copies one value for the log; counts down its bounds. */

@@ -1,3 +1,5 @@
+import { UNSTORABLE } from '@parley/messaging/transport';
+
 /** The first part of a path that the process answers itself, apart from the application. */
 export type Area = 'health' | 'metrics' | 'operations';
 
@@ -12,9 +14,6 @@ export interface RequestPath {
   readonly parts: readonly string[];
   readonly query: Readonly<Record<string, string>>;
 }
-
-/** Characters that PostgreSQL stores in no text: NUL, and halves of a surrogate pair. */
-const UNSTORABLE = /\0|\p{Surrogate}/u;
 
 /**
  * Decodes a path and its query. Nothing is resolved: `/health/../operations` names no operation.

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { milliseconds, type Duration } from '@parley/contract';
-import { crashAt, listeningHost } from '@parley/messaging/transport';
-import { HIDDEN, isSecretName, LOG_LEVELS, withoutSecretsInText } from '@parley/observability';
+import { crashAt, HIDDEN, listeningHost } from '@parley/messaging/transport';
+import { isSecretName, LOG_LEVELS, withoutSecretsInText } from '@parley/observability';
 import { z } from 'zod';
 import { issuerUrl, keysUrl } from './issuer';
 

@@ -1,7 +1,7 @@
 import type { Contract } from '@parley/contract';
 import { InvalidMessageError } from './codec';
-import { UNSTORABLE } from './failure';
 import type { Envelope } from './message';
+import { UNSTORABLE } from './storable';
 
 /*
  * Limits of an envelope. Senders and receivers have the same limits, and every technology carries

@@ -1,3 +1,6 @@
+import { storable } from './storable';
+import { withoutUrlPasswords } from './url-passwords';
+
 /** Thrown by a handler when another try cannot help. The message becomes a dead letter at once. */
 export class UnrecoverableError extends Error {
   override readonly name: string = 'UnrecoverableError';
@@ -104,19 +107,10 @@ const classOf = ({ name, constructor }: Error): string =>
 
 function bounded(value: unknown, limit: number): string {
   const text = shown(value);
-  const kept = storable(text.slice(0, limit)).replace(URL_PASSWORD, '$1…@');
-  return text.length <= limit ? kept : `${kept}… (${text.length} characters)`;
+  const isCut = text.length > limit;
+  const kept = withoutUrlPasswords(storable(text.slice(0, limit)), isCut);
+  return isCut ? `${kept}… (${text.length} characters)` : kept;
 }
-
-/** Bounded in length, so that a long run of letters is searched in linear time. */
-const URL_PASSWORD = /(:\/\/[^\s/?#:@]{0,256}:)[^\s/"'<>@]{1,256}@/g;
-
-/** NUL, which PostgreSQL's texts refuse, or half of a surrogate pair, which has no UTF-8. */
-export const UNSTORABLE = /\0|\p{Surrogate}/u;
-const EACH_UNSTORABLE = /\0|\p{Surrogate}/gu;
-
-/** The text with U+FFFD for each character that a store refuses or changes. */
-export const storable = (text: string): string => text.replace(EACH_UNSTORABLE, '\ufffd');
 
 /**
  * The text of a thrown value, which may refuse even to be shown. A message that fails so must fail

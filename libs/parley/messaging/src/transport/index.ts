@@ -53,12 +53,12 @@ export {
   LaneParkedError,
   LeaseLostError,
   ProcessEndedError,
-  storable,
   type UnfinishedHandling,
   withoutPersonal,
 } from '../message/failure';
 export { type Headers, headersOf, type OutgoingMessage } from '../message/message';
 export { fingerprintOf, refuseConflict } from '../message/message-id';
+export { storable, UNSTORABLE } from '../message/storable';
 export { fromStructured, toStructured } from '../message/structured-mode';
 export {
   keyHash,
@@ -68,6 +68,7 @@ export {
   type TraceContext,
   traceIdOf,
 } from '../message/trace';
+export { HIDDEN, withoutUrlPasswords } from '../message/url-passwords';
 export type { Worker } from '../messaging';
 export {
   isEncrypted,

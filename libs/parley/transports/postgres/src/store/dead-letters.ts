@@ -16,6 +16,7 @@ import {
 import type { Database, Statement } from '../connection/database';
 import { channelOf, unpackHeaders } from '../cloudevents';
 import { PostgresReplayRuns } from './replay-runs';
+import { textOrNull } from './text-or-null';
 
 /** The dead letters of a service, in its own database. */
 export class PostgresDeadLetters implements DeadLetters {
@@ -58,7 +59,9 @@ export class PostgresDeadLetters implements DeadLetters {
   async replay(id: string, { who, reason }: Decision = UNNAMED_OPERATOR): Promise<boolean> {
     return (
       isId(id) &&
-      this.awoken(await this.call<{ wake: string | null }>(REPLAY, [id, text(who), text(reason)]))
+      this.awoken(
+        await this.call<{ wake: string | null }>(REPLAY, [id, textOrNull(who), textOrNull(reason)]),
+      )
     );
   }
 
@@ -71,7 +74,7 @@ export class PostgresDeadLetters implements DeadLetters {
     const row = await this.call<{
       outcome: 'done' | 'gone' | 'edited meanwhile';
       wake: string | null;
-    }>(EDIT, [id, body, edits ?? null, replay, text(who), text(reason)]);
+    }>(EDIT, [id, body, edits ?? null, replay, textOrNull(who), textOrNull(reason)]);
     this.awoken(row);
     return row.outcome;
   }
@@ -79,7 +82,13 @@ export class PostgresDeadLetters implements DeadLetters {
   async discard(id: string, { who, reason }: Decision): Promise<boolean> {
     return (
       isId(id) &&
-      this.awoken(await this.call<{ wake: string | null }>(DISCARD, [id, text(who), text(reason)]))
+      this.awoken(
+        await this.call<{ wake: string | null }>(DISCARD, [
+          id,
+          textOrNull(who),
+          textOrNull(reason),
+        ]),
+      )
     );
   }
 
@@ -94,7 +103,14 @@ export class PostgresDeadLetters implements DeadLetters {
     }: Decision & Pick<AuditEntry, 'action' | 'outcome' | 'after'>,
   ): Promise<void> {
     if (isId(id))
-      await this.call(REFUSED, [id, action, text(who), text(reason), text(outcome), after ?? null]);
+      await this.call(REFUSED, [
+        id,
+        action,
+        textOrNull(who),
+        textOrNull(reason),
+        textOrNull(outcome),
+        after ?? null,
+      ]);
   }
 
   async audit({ letter, who, limit = 100 }: AuditFilter = {}): Promise<readonly AuditEntry[]> {
@@ -102,7 +118,7 @@ export class PostgresDeadLetters implements DeadLetters {
     const rows = await this.database.call<AuditRow>(AUDIT, [
       this.service,
       letter ?? null,
-      text(who),
+      textOrNull(who),
       limit,
     ]);
     return rows.map(entryOf);
@@ -133,10 +149,10 @@ export class PostgresDeadLetters implements DeadLetters {
   }: DeadLetterFilter): unknown[] {
     return [
       this.service,
-      text(subscription),
-      text(contract),
-      text(error),
-      text(group),
+      textOrNull(subscription),
+      textOrNull(contract),
+      textOrNull(error),
+      textOrNull(group),
       from ?? null,
       to ?? null,
       upTo === undefined || !isId(upTo) ? null : upTo,
@@ -159,9 +175,6 @@ type AuditRow = { readonly [Name in keyof AuditEntry]-?: AuditEntry[Name] | null
 };
 
 const isId = (id: string): boolean => /^\d{1,18}$/.test(id);
-
-/** Removes NUL, which PostgreSQL cannot store in text. */
-const text = (given: string | undefined): string | null => given?.replaceAll('\0', '') ?? null;
 
 const letterOf = (row: LetterRow): DeadLetter => ({
   ...row,

@@ -8,6 +8,7 @@ import {
 } from '@parley/messaging/transport';
 import { channelOf } from '../cloudevents';
 import type { Database, Statement } from '../connection/database';
+import { textOrNull } from './text-or-null';
 
 /** Replays in steps, kept in the database of the letters. */
 export class PostgresReplayRuns implements ReplayRuns {
@@ -22,7 +23,7 @@ export class PostgresReplayRuns implements ReplayRuns {
     driver: string,
   ): Promise<{ readonly run: ReplayRun; readonly isNew: boolean } | undefined> {
     const [begun] = await this.call<{ id: string; fresh: boolean }>(BEGIN, [
-      ...[text(subscription), text(group), rate, text(who), text(reason)],
+      ...[textOrNull(subscription), textOrNull(group), rate, textOrNull(who), textOrNull(reason)],
       ...[driver, RUN_LEASE_MS],
     ]);
     if (!begun) return undefined;
@@ -55,17 +56,24 @@ export class PostgresReplayRuns implements ReplayRuns {
   }
 
   advance({ id, token }: ReplayRun, outcome: string): Promise<boolean> {
-    return this.is(ADVANCE, [id, token, text(outcome)]);
+    return this.is(ADVANCE, [id, token, textOrNull(outcome)]);
   }
 
   end({ id, token }: ReplayRun, state: 'done' | 'relapsed', outcome: string): Promise<boolean> {
-    return this.is(END, [id, token, state, text(outcome), null, null]);
+    return this.is(END, [id, token, state, textOrNull(outcome), null, null]);
   }
 
   async cancel(id: string, outcome: string, { who, reason }: Decision): Promise<boolean> {
     return (
       isId(id) &&
-      (await this.is(END, [id, null, 'cancelled', text(outcome), text(who), text(reason)]))
+      (await this.is(END, [
+        id,
+        null,
+        'cancelled',
+        textOrNull(outcome),
+        textOrNull(who),
+        textOrNull(reason),
+      ]))
     );
   }
 
@@ -115,9 +123,6 @@ function runOf({ reason, ended, outcome, relapse, failure, ...row }: RunRow): Re
 }
 
 const isId = (id: string): boolean => /^\d{1,18}$/.test(id);
-
-/** Removes NUL, which PostgreSQL cannot store in text. */
-const text = (given: string | undefined): string | null => given?.replaceAll('\0', '') ?? null;
 
 const BEGIN: Statement = {
   name: 'parley_begin_replay_run',

@@ -1,6 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Decision } from '@parley/messaging';
-import type { SubjectKey, SubjectKeys, SubjectRecord } from '@parley/messaging/transport';
+import {
+  storable,
+  type SubjectKey,
+  type SubjectKeys,
+  type SubjectRecord,
+} from '@parley/messaging/transport';
 import type { Database, Statement } from '../connection/database';
 
 const BYTES = 32;
@@ -18,14 +23,14 @@ export class PostgresSubjectKeys implements SubjectKeys {
   }
 
   async of(subjects: readonly string[]): Promise<ReadonlyMap<string, SubjectKey>> {
-    const names = subjects.map(text);
+    const names = subjects.map(storable);
     const rows = await this.database.call<Row & { readonly subject: string }>(OF, [
       names,
       names.map(() => randomUUID()),
       names.map(() => randomBytes(BYTES)),
     ]);
     const found = new Map(rows.map((row) => [row.subject, keyOf(row)]));
-    return new Map(subjects.map((subject) => [subject, found.get(text(subject))!]));
+    return new Map(subjects.map((subject) => [subject, found.get(storable(subject))!]));
   }
 
   async byId(ids: readonly string[]): Promise<ReadonlyMap<string, SubjectKey>> {
@@ -44,7 +49,7 @@ export class PostgresSubjectKeys implements SubjectKeys {
   ): Promise<'erased' | 'erased before' | 'unknown'> {
     const [row] = await this.database.call<{ outcome: 'erased' | 'erased before' | 'unknown' }>(
       ERASE,
-      [text(subject), text(who), reason === undefined ? null : text(reason)],
+      [storable(subject), storable(who), reason === undefined ? null : storable(reason)],
     );
     return row!.outcome;
   }
@@ -55,7 +60,7 @@ export class PostgresSubjectKeys implements SubjectKeys {
       erased: Date | null;
       who: string | null;
       reason: string | null;
-    }>(FIND, [text(subject)]);
+    }>(FIND, [storable(subject)]);
     if (!row) return undefined;
     const { since, erased: at, who, reason } = row;
     return at === null
@@ -71,9 +76,6 @@ export class PostgresSubjectKeys implements SubjectKeys {
 type Row = { readonly id: string; readonly secret: Buffer | null };
 
 const keyOf = ({ id, secret }: Row): SubjectKey => (secret === null ? { id } : { id, secret });
-
-/** Replaces NUL, which PostgreSQL cannot store in text. */
-const text = (given: string): string => given.replaceAll('\0', '\ufffd');
 
 const OF: Statement = {
   name: 'parley_subject_keys',
