@@ -18,6 +18,8 @@ const PROJECT = 'parley-check';
 const BUILD = 'check';
 const DELIVERED_WITHIN_S = 180;
 const READY_WITHIN_S = 300;
+/** Technologies without an image that could be pulled. */
+const BUILT_HERE = ['kinesis'];
 
 const HELP = `npm run compose:check [-- options]      starts docker/compose.yaml, orders once, stops it; without Docker and Compose it says so, and ends well
 
@@ -92,7 +94,7 @@ class Shop {
 
   /** @param {string} on */
   configure(on) {
-    const words = ['tools/build/compose.mjs', '--on', on, '--env', this.#file];
+    const words = ['tools/compose/compose.mjs', '--on', on, '--env', this.#file];
     const { status, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8' });
     if (status !== 0) throw new Mistake(stderr.trim());
   }
@@ -191,6 +193,8 @@ async function stopped(shop) {
 async function through(shop, on, url) {
   console.log(`── ${on}`);
   shop.configure(on);
+  for (const name of on.split(',').filter((one) => BUILT_HERE.includes(one)))
+    await shop.run('build', name);
   const began = performance.now();
   const up = ['up', '--detach', '--no-build', '--wait', '--wait-timeout', String(READY_WITHIN_S)];
   const isReady = await check(`one command starts it on ${on}`, async () => {

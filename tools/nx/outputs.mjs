@@ -19,4 +19,4 @@ export const thenWrite = (tree, tools, next) => () => {
 };
 
 export const SCHEMAS = 'tools/contracts/contracts.mjs';
-export const COMPOSE = 'tools/build/compose.mjs';
+export const COMPOSE = 'tools/compose/compose.mjs';

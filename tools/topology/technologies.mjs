@@ -92,20 +92,27 @@ function carrierOf(kind, technologies) {
   return able.sort((a, b) => technology(a).carries.length - technology(b).carries.length)[0];
 }
 
+/** Every variable that says what carries messages. */
+export const URL_VARIABLES = [
+  ...KINDS.map((kind) => `${kind}_URL`),
+  ...Object.values(TECHNOLOGIES).flatMap(({ contracts = [] }) => contracts),
+];
+
 /**
  * The variables that make the system use these technologies. What none of them carries stays with
  * PostgreSQL.
  * @param {string[]} named
+ * @param {(name: string) => string} [addressOf] default: on this machine
  * @returns {Record<string, string>}
  */
-export function technologyUrls(named) {
+export function technologyUrls(named, addressOf = urlOf) {
   const technologies = named.filter((name) => !CALL_TECHNOLOGIES.includes(name));
   const kinds = KINDS.flatMap((kind) => {
     const carrier = carrierOf(kind, technologies);
-    return carrier ? [[`${kind}_URL`, urlOf(carrier)]] : [];
+    return carrier ? [[`${kind}_URL`, addressOf(carrier)]] : [];
   });
   const contracts = technologies.flatMap((name) =>
-    (technology(name).contracts ?? []).map((variable) => [variable, urlOf(name)]),
+    (technology(name).contracts ?? []).map((variable) => [variable, addressOf(name)]),
   );
   return Object.fromEntries([...kinds, ...contracts]);
 }

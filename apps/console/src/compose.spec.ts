@@ -58,7 +58,7 @@ const services = topology.filter(({ place }) => place !== 'outside').map(({ name
 describe('docker/compose.yaml', () => {
   it('is what npm run compose makes of topology.ts', () => {
     expect(text).toBe(
-      execFileSync(process.execPath, ['tools/build/compose.mjs', '--print'], {
+      execFileSync(process.execPath, ['tools/compose/compose.mjs', '--print'], {
         cwd: ROOT,
         encoding: 'utf8',
       }),
@@ -113,7 +113,9 @@ describe('docker/compose.yaml', () => {
     expect(published(['observe'])).toEqual([
       ['prometheus', ['127.0.0.1:9090:9090']],
       ['grafana', ['127.0.0.1:3300:3000']],
+      ['jaeger', ['127.0.0.1:16686:16686']],
     ]);
+    expect(published(['mqtt'])).toEqual([['mqtt', ['127.0.0.1:1883:1883']]]);
     expect(published()).toEqual([
       ['gateway', ['127.0.0.1:4000:3000']],
       ['console', ['127.0.0.1:4080:3000']],
