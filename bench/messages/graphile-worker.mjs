@@ -11,8 +11,6 @@ const quiet = async () => {
   const { Logger } = await peer('graphile-worker');
   return new Logger(() => () => {});
 };
-/** @param {boolean | undefined} keyed @param {string} customer */
-const laneOf = (keyed, customer) => (keyed ? { queueName: customer } : {});
 
 /** @type {Contestant} */
 export default {
@@ -26,16 +24,9 @@ export default {
     const pgPool = new pg.Pool({ connectionString: postgres, max: 10 });
     const utils = await makeWorkerUtils({ pgPool, logger: await quiet() });
     return {
-      send: (message, { keyed }) =>
-        utils.addJob(TASK, read(message), laneOf(keyed, message.customer)),
-      sendTogether: (messages, { keyed }) =>
-        utils.addJobs(
-          messages.map((message) => ({
-            identifier: TASK,
-            payload: read(message),
-            ...laneOf(keyed, message.customer),
-          })),
-        ),
+      send: (message) => utils.addJob(TASK, read(message)),
+      sendTogether: (messages) =>
+        utils.addJobs(messages.map((message) => ({ identifier: TASK, payload: read(message) }))),
       end: async () => {
         await utils.release();
         await pgPool.end();

@@ -88,8 +88,9 @@ const commandPostgres = {
       label: 'graphile-worker',
       file: 'messages/graphile-worker.mjs',
       packages: ['graphile-worker'],
+      without: KEYED,
       settings:
-        '`concurrency: 10`; a named queue for each key; for the row of batches `localQueue: { size: 500 }` and `completeJobBatchDelay: 0`, as its page on performance advises, but single handlings: it has no handler of batches. At least once.',
+        '`concurrency: 10`; for the row of batches `localQueue: { size: 500 }` and `completeJobBatchDelay: 0`, as its page on performance advises, but single handlings: it has no handler of batches. A named queue takes one job at a time, but not in the order in which they were added together, so there is no row for keys. At least once.',
     },
     {
       name: 'pg-boss',
