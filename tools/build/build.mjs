@@ -18,8 +18,8 @@ const MANIFEST = '.manifest.json';
 const NOT_BUILT = /\.(spec|test-d|d)\.ts$/;
 /** Processes and parts that only tests start. */
 const FOR_TESTS = /\.(fixture|trial)\.ts$/;
-/** The page of the console is for browsers: page.mjs builds it. */
-const PAGE = 'apps/console/page/';
+/** Pages are for browsers: page.mjs builds them. */
+const PAGE = /^apps\/[^/]+\/page\//;
 const ASSET = /\.(sql|json|proto)$|\/assets\//;
 
 const settings = { jsc: aliases.forSwc, root: aliases.root };
@@ -46,13 +46,13 @@ function recipe() {
  */
 const isSource = (file, withFixtures) =>
   file.includes('/src/') &&
-  !file.startsWith(PAGE) &&
+  !PAGE.test(file) &&
   file.endsWith('.ts') &&
   !NOT_BUILT.test(file) &&
   (withFixtures || !FOR_TESTS.test(file));
 /** @param {string} file */
 const isAsset = (file) =>
-  file.includes('/src/') && !file.startsWith(PAGE) && !file.endsWith('.ts') && ASSET.test(file);
+  file.includes('/src/') && !PAGE.test(file) && !file.endsWith('.ts') && ASSET.test(file);
 
 /**
  * The files that a build is made of, from the root.
@@ -170,7 +170,7 @@ if (process.argv[1] === import.meta.filename) {
   const started = performance.now();
   const help = `npm run build [-- folder]      compiles apps, libs and topology.ts, only what changed; into dist/ unless a folder is named
 
-  --page               the operators' page of the console, too: npm run build says so
+  --page               the pages for browsers, too: npm run build says so
   --with-fixtures      what only tests start, too`;
   const { values, positionals } = commandLine(help, {
     allowPositionals: true,
@@ -186,7 +186,7 @@ if (process.argv[1] === import.meta.filename) {
     `compiled ${changed} of ${files} files${removed ? `, removed ${removed}` : ''} in ${took} ms`,
   );
   if (values.page === true) {
-    const { buildPage, toldBuilding } = await import('./page.mjs');
-    await toldBuilding(() => buildPage(positionals[0]));
+    const { buildPages } = await import('./page.mjs');
+    await buildPages(positionals[0]);
   }
 }

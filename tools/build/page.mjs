@@ -1,23 +1,33 @@
-// npm run build:page: the operators' page of the console, made by Vite beside the compiled console.
-// Builds only if the sources, the packages or this file changed.
+// npm run build:page: the pages for browsers, made by Vite beside the compiled services: the
+// storefront of the gateway, and the operators' page of the console. Builds only those whose
+// sources changed, or the packages or this file.
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { commandLine } from '../terminal/command-line.mjs';
 
-const SOURCES = 'apps/console/page';
-const BUILT = 'apps/console/page/built';
+/** The small one first. */
+const PAGES = /** @type {const} */ ({
+  storefront: 'apps/gateway/page',
+  console: 'apps/console/page',
+});
+/** @typedef {keyof typeof PAGES} PageName */
+const NAMES = /** @type {PageName[]} */ (Object.keys(PAGES));
+
 const STAMP = '.stamp';
-/** Files beside the sources whose change makes the page stale. */
+/** Files beside the sources whose change makes a page stale. */
 const RECIPE = ['tools/build/page.mjs', 'package-lock.json'];
 const NOT_BUILT = /\.spec\.tsx?$/;
 
-/** A hash of everything the page is made of: times would differ in every checkout. */
-function stampOf() {
+/**
+ * A hash of everything a page is made of: times would differ in every checkout.
+ * @param {string} sources
+ */
+function stampOf(sources) {
   const files = fs
-    .readdirSync(SOURCES, { recursive: true, encoding: 'utf8' })
-    .map((name) => path.join(SOURCES, name))
+    .readdirSync(sources, { recursive: true, encoding: 'utf8' })
+    .map((name) => path.join(sources, name))
     .filter((file) => !NOT_BUILT.test(file) && fs.statSync(file).isFile())
     .sort();
   const hash = createHash('sha1');
@@ -27,21 +37,23 @@ function stampOf() {
 }
 
 /**
- * Builds the page, unless it is built already. The former one is there until the new one is whole.
+ * Builds a page, unless it is built already. The former one is there until the new one is whole.
+ * @param {PageName} name
  * @param {string} [out] the folder of the compiled services
  * @returns {Promise<boolean>} whether it was built
  */
-export async function buildPage(out = 'dist') {
-  const to = path.join(out, BUILT);
-  const stamp = stampOf();
+export async function buildPage(name, out = 'dist') {
+  const sources = PAGES[name];
+  const to = path.join(out, sources, 'built');
+  const stamp = stampOf(sources);
   const before = path.join(to, STAMP);
   if (fs.existsSync(before) && fs.readFileSync(before, 'utf8') === stamp) return false;
   const { build } = await import('vite'); // tens of megabytes, and often nothing has changed
   const aside = path.resolve(`${to}.${process.pid}`);
   try {
     await build({
-      root: SOURCES,
-      configFile: path.join(SOURCES, 'vite.config.mts'),
+      root: sources,
+      configFile: path.join(sources, 'vite.config.mts'),
       logLevel: 'warn',
       build: { outDir: aside, emptyOutDir: true },
     });
@@ -54,17 +66,24 @@ export async function buildPage(out = 'dist') {
   return true;
 }
 
-/** @param {() => Promise<boolean>} work whether the page was built */
-export async function toldBuilding(work) {
-  const started = performance.now();
-  const isBuilt = await work();
-  const took = Math.round(performance.now() - started);
-  console.log(isBuilt ? `built the page in ${took} ms` : 'the page is built already');
+/**
+ * Builds every page, and says which.
+ * @param {string} [out]
+ */
+export async function buildPages(out) {
+  for (const name of NAMES) {
+    const started = performance.now();
+    const isBuilt = await buildPage(name, out);
+    const took = Math.round(performance.now() - started);
+    console.log(
+      isBuilt ? `built the page ${name} in ${took} ms` : `the page ${name} is built already`,
+    );
+  }
 }
 
 if (process.argv[1] === import.meta.filename) {
   process.chdir(path.resolve(import.meta.dirname, '../..'));
-  const help = `npm run build:page [-- folder]      builds the operators' page of the console, if its sources changed; into dist/ unless a folder is named
+  const help = `npm run build:page [-- folder]      builds the storefront and the operators' page of the console, if their sources changed; into dist/ unless a folder is named
 
   --gently      other processes go first`;
   const { values, positionals } = commandLine(help, {
@@ -72,5 +91,5 @@ if (process.argv[1] === import.meta.filename) {
     options: { gently: { type: 'boolean', default: false } },
   });
   if (values.gently) os.setPriority(os.constants.priority.PRIORITY_LOW);
-  await toldBuilding(() => buildPage(positionals[0]));
+  await buildPages(positionals[0]);
 }

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import ts from 'typescript';
 import { commandLine } from '../terminal/command-line.mjs';
 
-const TREES = ['tsconfig.json', 'apps/console/page'];
+const TREES = ['tsconfig.json', 'apps/console/page', 'apps/gateway/page'];
 const HELP = `npm run typecheck [-- folder]      checks the types of the whole tree, or of one project: its folder is named`;
 
 const {

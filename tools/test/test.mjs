@@ -83,9 +83,7 @@ async function run(program, flags, env = {}) {
  * one test.
  */
 async function types() {
-  const tsc = 'node_modules/typescript/bin/tsc';
-  const ok =
-    (await run(tsc, ['-p', 'tsconfig.json'])) && (await run(tsc, ['-p', 'apps/console/page']));
+  const ok = await run('tools/build/typecheck.mjs', []);
   console.log(`${ok ? '✓' : '✗'} types of the whole tree, type tests among them`);
   return ok;
 }

@@ -464,7 +464,8 @@ describe('the edge', () => {
       ['GET', '/orders/garbage/events'],
       ['GET', '/orders/garbage/label'],
       ['GET', '/nowhere'],
-      ['GET', '/'],
+      ['POST', '/'],
+      ['GET', '/assets/gone.js'],
       ['GET', '/orders/a/b/c'],
       ['POST', '/products'],
       ['DELETE', '/orders'],
@@ -481,6 +482,7 @@ describe('the edge', () => {
       ['DELETE', '/orders', 'GET, HEAD, POST'],
       ['PUT', '/orders/b3f1c9de-8d4a-4e2e-9a57-3c1f6b0f5a11', 'GET, HEAD'],
       ['POST', '/products?x=1', 'GET, HEAD'],
+      ['POST', '/', 'GET, HEAD'],
     ])('is a method that is not for a resource that is: %s %s', async (method, path, allowed) => {
       const response = await fetch(`${edge.url}${path}`, { method });
       await problemIn(response, 405);

@@ -10,6 +10,7 @@ import { refuseOtherMethods } from './methods';
 import { describeEdge } from './openapi';
 import { shopProblemOf } from './problem';
 import { secureAnswers } from './security-headers';
+import { serveStorefront } from './storefront';
 
 /** Answers errors before Nest, such as those of the router, with problems. */
 const beforeNest = new ProblemFilter();
@@ -40,5 +41,6 @@ export const edge = {
     refuseOtherMethods(app);
     describeEdge(app);
     serveGraphql(app);
+    serveStorefront(app);
   },
 };
