@@ -49,6 +49,9 @@ const LOG_KEPT_BYTES = 20 * 1024 * 1024;
 const FRUGAL = ['--max-semi-space-size=4', '--heap-growing-percent=30', '--v8-pool-size=1'];
 const NODE_FLAGS = [...FRUGAL, ...(process.env.PARLEY_NODE_FLAGS?.split(' ') ?? [])];
 
+/** Processes with a page for browsers. */
+const WITH_PAGES = ['gateway', 'console'];
+
 // Together below the 15 s in which everything is gone.
 const PATIENCE = { edge: 4000, inside: 7000, outside: 1000 };
 
@@ -153,19 +156,19 @@ async function compile() {
 }
 
 /**
- * Builds the operators' page, if it changed, after the services were started and without waiting
- * for it. Until it is built, the console says so.
+ * Builds the storefront and the operators' page, if they changed, after the services were started
+ * and without waiting for them. Until they are built, the gateway and the console say so.
  */
-async function buildPage() {
+async function buildPages() {
   const began = performance.now();
   const building = promisify(execFile)(process.execPath, ['tools/build/page.mjs', '--gently']);
   process.once('exit', () => building.child.kill());
   try {
     const { stdout } = await building;
-    if (stdout.startsWith('built') && !stopping)
-      progress.send(`The operators' page is built (${seconds(performance.now() - began)})`);
+    if (/^built/m.test(stdout) && !stopping)
+      progress.send(`The pages for browsers are built (${seconds(performance.now() - began)})`);
   } catch (error) {
-    if (!stopping) progress.send(`The operators' page could not be built: ${messageOf(error)}`);
+    if (!stopping) progress.send(`The pages for browsers could not be built: ${messageOf(error)}`);
   }
 }
 
@@ -310,7 +313,10 @@ function showTable() {
     `PostgreSQL at 127.0.0.1:${new URL(postgres.url).port}, logs in ${LOGS}. All ready after ${since()}. Ctrl-C stops everything.`,
   );
   const gateway = supervised.find(({ instance }) => instance.service === 'gateway');
-  if (gateway) progress.send(`Try: npm run order   or open ${gateway.instance.url}/docs`);
+  if (gateway)
+    progress.send(
+      `The shop:   ${gateway.instance.url}/   its API: ${gateway.instance.url}/docs   in a terminal: npm run order`,
+    );
   const page = supervised.find(({ instance }) => instance.service === 'console');
   if (page)
     progress.send(
@@ -392,7 +398,7 @@ async function start(options) {
   writeAddresses(instances);
   writeCalls(instances);
   for (const service of supervised) service.start();
-  if (supervised.some(({ instance }) => instance.service === 'console')) void buildPage();
+  if (supervised.some(({ instance }) => WITH_PAGES.includes(instance.service))) void buildPages();
   void keepPostgres(options);
   if (!(await allReady())) return;
   await takeChanges((change, say) => fleet.change(change, say));
