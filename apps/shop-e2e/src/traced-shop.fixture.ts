@@ -1,18 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import type { AddressInfo } from 'node:net';
 import { context } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { OpenTelemetryTracing } from '@parley/observability';
-import { answerProblems, ProblemFilter, traceRequests } from '@parley/service';
+import { traceRequests } from '@parley/service';
 import { type ReceivedSpan, TraceReceiver } from '@parley/conformance';
-import type { TestService } from '@parley/testing';
-import { AppModule } from '../../gateway/src/app.module';
-import { edge } from '../../gateway/src/edge';
-import { RateLimits } from '../../gateway/src/limits/rate-limits';
+import { startGateway } from './gateway.fixture';
 import { Shop } from './shop.fixture';
 
 /** Spans of a process that wait for `received`. */
@@ -22,8 +17,7 @@ const MOST_SPANS = 20_000;
 export class TracedShop {
   private readonly providers = new Map<string, TracerProvider>();
   private readonly contexts = new AsyncLocalStorageContextManager().enable();
-  private gateway!: TestService;
-  private address!: AddressInfo;
+  private url!: string;
 
   private constructor(
     private readonly receiver: TraceReceiver,
@@ -46,7 +40,7 @@ export class TracedShop {
   /** Places an order at the gateway, as a customer would. */
   async place(headers: Record<string, string> = {}): Promise<string> {
     const address = { line1: 'Gasse 1', city: 'Ulm', postcode: '89073', country: 'DE' };
-    const response = await fetch(`http://127.0.0.1:${this.address.port}/orders`, {
+    const response = await fetch(`${this.url}/orders`, {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
@@ -82,24 +76,10 @@ export class TracedShop {
   private async openGateway(pending: Map<string, TracerProvider>): Promise<void> {
     context.setGlobalContextManager(this.contexts);
     const tracing = new OpenTelemetryTracing(tracerOf(pending, this.receiver, 'gateway'));
-    this.gateway = await this.shop.harness.start(
-      'gateway',
-      {
-        controllers: Reflect.getMetadata('controllers', AppModule) as [],
-        providers: [
-          ...(Reflect.getMetadata('providers', AppModule) as []),
-          { provide: RateLimits, useValue: new RateLimits({ reads: null, writes: null }) },
-        ],
-      },
-      (app) => {
-        traceRequests(app as NestFastifyApplication, tracing);
-        answerProblems(app as NestFastifyApplication, new ProblemFilter(edge));
-        edge.configure(app as NestFastifyApplication);
-      },
-    );
+    this.url = await startGateway(this.shop.harness, {
+      configure: (app) => traceRequests(app, tracing),
+    });
     for (const [service, provider] of pending) this.providers.set(service, provider);
-    await this.gateway.app.listen(0, '127.0.0.1');
-    this.address = this.gateway.app.getHttpServer().address() as AddressInfo;
   }
 }
 
