@@ -1,28 +1,22 @@
 // Run by check.mjs: the operators' page in a real browser, before a console as it is shipped.
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { createRequire } from 'node:module';
-import { startBrowser, startConsole } from './browser.mjs';
+import {
+  FOCUSED,
+  openTab,
+  picture,
+  startBrowser,
+  startConsole,
+  violations,
+  WIDE,
+} from './browser.mjs';
 import { startStore } from './message-database.mjs';
 import { CONVERSATION, messageId, sendMessages, TRACE } from './pretended-messages.mjs';
 import { pretendShop } from './pretended-shop.mjs';
 
-/** @import { AxeResults } from 'axe-core' */
 /** @import { Browser, BrowserContextOptions, Page } from 'playwright-core' */
 
 const TOKEN = 'a-token-of-the-check';
-const AXE = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const RUN_AXE = `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })`;
-const PICTURES = process.env.PARLEY_PICTURES;
-const PATIENCE_MS = 60_000;
-
-/** The label or text of what has the focus; run in the page. */
-const FOCUSED =
-  "document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent ?? ''";
-
-const WIDE = { width: 1280, height: 900 };
 const NARROW = { width: 320, height: 720 };
 const SAGA = '4bee58aa-0000-4000-8000-000000000001';
 
@@ -70,27 +64,8 @@ after(async () => {
   await shop?.stop();
 });
 
-/**
- * A tab of its own, with what went wrong in it.
- * @param {BrowserContextOptions} [options]
- */
-async function tab(options) {
-  const context = await browser.newContext({ viewport: WIDE, ...options });
-  const page = await context.newPage();
-  page.setDefaultTimeout(PATIENCE_MS);
-  /** @type {string[]} */
-  const faults = [];
-  page.on('pageerror', (error) => faults.push(error.message));
-  page.on('console', (message) => {
-    // A refused request is shown on the screen; what the policy of the page blocks is a fault.
-    const isRefusal = message.text().includes('Failed to load resource');
-    if (message.type() === 'error' && !isRefusal) faults.push(message.text());
-  });
-  page.on('request', (request) => {
-    if (!request.url().startsWith(server.url)) faults.push(`asked ${request.url()}`);
-  });
-  return { page, faults };
-}
+/** @param {BrowserContextOptions} [options] */
+const tab = (options) => openTab(browser, server.url, options);
 
 /**
  * @param {BrowserContextOptions} [options]
@@ -111,27 +86,6 @@ async function loggedIn(options) {
 async function show(page, to, text) {
   await page.goto(`${server.url}${to}`);
   await page.locator('main').getByText(text).first().waitFor();
-}
-
-/**
- * @param {Page} page
- * @param {string} name
- */
-async function picture(page, name) {
-  if (PICTURES === undefined) return;
-  fs.mkdirSync(PICTURES, { recursive: true });
-  await page.screenshot({ path: path.join(PICTURES, `${name}.png`), fullPage: true });
-}
-
-/** @param {Page} page */
-async function violations(page) {
-  await page.evaluate(AXE);
-  const { passes, violations: found } = /** @type {AxeResults} */ (await page.evaluate(RUN_AXE));
-  assert.ok(passes.length > 5, 'axe has looked at the screen');
-  return found.map(
-    ({ id, nodes }) =>
-      `${id}: ${nodes.map(({ html, failureSummary }) => `${html.slice(0, 200)} ${failureSummary}`).join('\n  ')}`,
-  );
 }
 
 describe('the login', () => {
