@@ -7,6 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { build } from './build.mjs';
 import { imageFiles, writeImageFiles } from './image-files.mjs';
+import { buildPage } from './page.mjs';
 
 const FOR_TESTS =
   /\.(?:spec|fixture|trial|test-d)\.|parley\/(?:testing|conformance)\/|tools\/test\//;
@@ -58,6 +59,15 @@ describe('the files of an image', () => {
       /^dist\/apps\/(?!orders\/)/.test(file),
     );
     assert.deepEqual(others, []);
+  });
+
+  it('have the page that the process serves to browsers, and no other', async () => {
+    await buildPage('storefront');
+    /** @param {string} app */
+    const pageOf = (app) => imageFiles(app).files.filter((file) => file.includes('/page/built/'));
+    assert.ok(pageOf('gateway').includes('dist/apps/gateway/page/built/index.html'));
+    assert.ok(pageOf('gateway').some((file) => /\/assets\/.*\.js$/.test(file)));
+    assert.deepEqual(pageOf('orders'), []);
   });
 
   // A technology is loaded when a URL names it: each of its clients has to be there.
