@@ -1,5 +1,5 @@
 /** A product, as the gateway lists it. Prices are cents. */
-export interface Product {
+interface Product {
   readonly sku: string;
   readonly name: string;
   readonly description: string;
@@ -11,12 +11,12 @@ export interface Line {
   readonly quantity: number;
 }
 
-export interface Quote {
+interface Quote {
   readonly total: number;
   readonly lines: readonly (Line & { readonly name: string; readonly price: number })[];
 }
 
-export interface Accepted {
+interface Accepted {
   readonly orderId: string;
   readonly guest?: { readonly token: string };
 }

@@ -2,7 +2,7 @@ import { useState } from 'react';
 import { neighbour, PROVIDER_ABOVE } from './addresses';
 import { Section } from './parts';
 
-/** What to type where `npm start` was typed, and what one sees then. */
+/** Orders that fail, and what to type where `npm start` was typed; with what one sees then. */
 export function Breaking() {
   const provider = neighbour(PROVIDER_ABOVE, new URL(location.href));
   return (
@@ -12,26 +12,32 @@ export function Breaking() {
         that is declined or a parcel to Antarctica, and watch on the map how the earlier steps are
         undone.
       </p>
+      {provider && <Commands provider={provider} />}
+    </Section>
+  );
+}
+
+function Commands({ provider }: { readonly provider: string }) {
+  return (
+    <>
       <p>
         <strong>By a command</strong>, in a terminal, in the folder where <code>npm start</code>{' '}
         runs. Place orders meanwhile: they are taken, wait where the dashes move, and go on by
         themselves.
       </p>
-      {provider && (
-        <Experiment
-          title="The payment provider is down"
-          steps={[
-            [
-              `curl -d '{"down":true}' ${provider}/admin`,
-              'Orders stop at payments, which tries again and again.',
-            ],
-            [
-              `curl -d '{"down":false}' ${provider}/admin`,
-              'Payments notices, and every order goes on. Nobody is charged twice.',
-            ],
-          ]}
-        />
-      )}
+      <Experiment
+        title="The payment provider is down"
+        steps={[
+          [
+            `curl -d '{"down":true}' ${provider}/admin`,
+            'Orders stop at payments, which tries again and again.',
+          ],
+          [
+            `curl -d '{"down":false}' ${provider}/admin`,
+            'Payments notices, and every order goes on. Nobody is charged twice.',
+          ],
+        ]}
+      />
       <Experiment
         title="A service stands still"
         steps={[
@@ -61,7 +67,7 @@ export function Breaking() {
           ['npm run parley -- status', 'How every service and queue is, and what needs a person.'],
         ]}
       />
-    </Section>
+    </>
   );
 }
 

@@ -1,6 +1,6 @@
 import { type Hop, type Kind, STAGES } from './way';
 
-export interface Point {
+interface Point {
   readonly x: number;
   readonly y: number;
 }

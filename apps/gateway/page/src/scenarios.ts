@@ -1,5 +1,5 @@
 /** Something that may happen to an order: by the card it is paid with, or by where it goes. */
-export interface Scenario {
+interface Scenario {
   readonly id: string;
   readonly label: string;
   /** What one will see. */
