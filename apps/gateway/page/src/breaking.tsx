@@ -30,11 +30,11 @@ function Commands({ provider }: { readonly provider: string }) {
         steps={[
           [
             `curl -d '{"down":true}' ${provider}/admin`,
-            'Orders stop at payments, which tries again and again.',
+            'Orders stop at payments, which asks again after 1 s, 10 s, then every minute.',
           ],
           [
             `curl -d '{"down":false}' ${provider}/admin`,
-            'Payments notices, and every order goes on. Nobody is charged twice.',
+            'With the next try every order goes on: within a minute or so. Nobody is charged twice.',
           ],
         ]}
       />
@@ -53,7 +53,7 @@ function Commands({ provider }: { readonly provider: string }) {
         steps={[
           [
             `kill -9 ${pidOf('shipping')}`,
-            'npm start starts it again; what it had not finished is delivered once more.',
+            'npm start starts it again within seconds; what it had not finished is delivered once more.',
           ],
         ]}
       />

@@ -16,7 +16,7 @@ export const SCENARIOS: readonly Scenario[] = [
     ...GOOD,
     id: 'fine',
     label: 'All goes well',
-    shows: 'Reserved, paid, shipped and delivered in about four seconds.',
+    shows: 'Reserved, paid, shipped and delivered, in a few seconds.',
   },
   {
     ...GOOD,
