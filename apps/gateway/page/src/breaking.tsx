@@ -30,11 +30,15 @@ function Commands({ provider }: { readonly provider: string }) {
         steps={[
           [
             `curl -d '{"down":true}' ${provider}/admin`,
-            'Orders stop at payments, which asks again after 1 s, 10 s, then every minute.',
+            'Orders stop at payments, which asks again after 1 s, 10 s and 60 s.',
           ],
           [
             `curl -d '{"down":false}' ${provider}/admin`,
-            'With the next try every order goes on: within a minute or so. Nobody is charged twice.',
+            'With the next try every order goes on. Nobody is charged twice.',
+          ],
+          [
+            'npm run parley -- dead-letters replay --all --service payments',
+            'Needed when the last try was in vain, too: puts those charges back.',
           ],
         ]}
       />
