@@ -24,7 +24,7 @@ const PICTURES = process.env.PARLEY_PICTURES;
 /** The label or text of what has the focus; run in the page. */
 export const FOCUSED =
   "document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent ?? ''";
-export const WIDE = { width: 1280, height: 900 };
+const WIDE = { width: 1280, height: 900 };
 /** As npm start runs it. */
 const NODE_FLAGS = ['--max-semi-space-size=4', '--heap-growing-percent=30', '--v8-pool-size=1'];
 

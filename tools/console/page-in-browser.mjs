@@ -1,15 +1,7 @@
 // Run by check.mjs: the operators' page in a real browser, before a console as it is shipped.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import {
-  FOCUSED,
-  openTab,
-  picture,
-  startBrowser,
-  startConsole,
-  violations,
-  WIDE,
-} from './browser.mjs';
+import { FOCUSED, openTab, picture, startBrowser, startConsole, violations } from './browser.mjs';
 import { startStore } from './message-database.mjs';
 import { CONVERSATION, messageId, sendMessages, TRACE } from './pretended-messages.mjs';
 import { pretendShop } from './pretended-shop.mjs';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Order } from '@contracts/orders';
-import type { DeliveryObserver } from '@parley/messaging';
+import type { DeliveryObserver } from '@parley/messaging/transport';
 import { httpPort, topology } from '../../../topology';
 import { CONSOLE_ABOVE, PROVIDER_ABOVE } from '../../gateway/page/src/addresses';
 import { EDGES, OUTSIDE, PLACES } from '../../gateway/page/src/places';

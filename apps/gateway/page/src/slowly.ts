@@ -17,8 +17,10 @@ export function useSlowly<T>(
   const isBehind = count < all.length;
   useEffect(() => {
     if (!isBehind) return;
-    if (!isNew) return setShown({ of, count: all.length });
-    const timer = setTimeout(() => setShown({ of, count: count + 1 }), count === 0 ? 0 : STEP_MS);
+    const show = (to: number) => setShown({ of, count: to });
+    if (!isNew) return show(all.length);
+    if (count === 0) return show(1);
+    const timer = setTimeout(() => show(count + 1), STEP_MS);
     return () => clearTimeout(timer);
   }, [of, count, isBehind, isNew, all.length]);
   return all.slice(0, count);
