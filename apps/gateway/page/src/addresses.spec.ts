@@ -9,7 +9,7 @@ describe('another process of npm start', () => {
   });
 
   it('is not known where the shop runs elsewhere', () => {
-    expect(consoleOf('https://shop.example/')).toBeUndefined();
+    expect(consoleOf('http://shop.example:4000/')).toBeUndefined();
     expect(consoleOf('http://127.0.0.1/')).toBeUndefined();
   });
 });
