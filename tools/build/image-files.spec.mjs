@@ -12,12 +12,12 @@ import { buildPage } from './page.mjs';
 const FOR_TESTS =
   /\.(?:spec|fixture|trial|test-d)\.|parley\/(?:testing|conformance)\/|tools\/test\//;
 
-/** Loads every compiled file of a folder but those that start something. */
+/** Loads every compiled file of a folder but those that start something, and pages, which browsers load. */
 const LOADER = `
   const fs = require('node:fs');
   const path = require('node:path');
   const files = fs.readdirSync('dist', { recursive: true });
-  const loaded = files.filter((file) => file.endsWith('.js') && !/(?:main|bin)\\.js$/.test(file));
+  const loaded = files.filter((file) => file.endsWith('.js') && !/(?:main|bin)\\.js$|page\\/built\\//.test(file));
   for (const file of loaded) require(path.resolve('dist', file));
   const { dependencies } = require(path.resolve('package.json'));
   for (const name of Object.keys(dependencies)) require(require.resolve(name, { paths: ['.'] }));
